@@ -1,0 +1,80 @@
+"""Records of a reading: what a model says of scans, breasts and an exam, ready for a report."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mammoscope.core.contract import ModelContract
+from mammoscope.core.records import Detection, Spacing
+from mammoscope.core.vocabulary import Laterality, SpacingSource, ViewPosition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanReading:
+    """What the model says of one scan.
+
+    Attributes
+    ----------
+    file : the file's name, without its folder
+    shape_px : (rows, columns) of the file's grid
+    spacing_mm, spacing_source : of the file's grid, and where it came from
+    score : highest lesion score on the scan, in [0, 1]
+    malignancy : raw malignancy score of the scan, in [0, 1]
+    detections : best first
+    picture : ndarray of shape (rows, columns), uint8, 0 black, dense tissue bright: the scan under
+        the contract's grey rule at `picture_spacing_mm`, orientation as in the file
+    heat : ndarray of the picture's shape, float32 in [0, 1]: the lesion score at each place, 0
+        outside the breast
+    breast : ndarray of the picture's shape, bool: where the breast is
+    """
+
+    scan_id: str
+    file: str
+    laterality: Laterality | None
+    view: ViewPosition | None
+    shape_px: tuple[int, int]
+    spacing_mm: Spacing
+    spacing_source: SpacingSource
+    score: float
+    malignancy: float
+    detections: tuple[Detection, ...]
+    warnings: tuple[str, ...]
+    picture: NDArray[np.uint8]
+    heat: NDArray[np.float32]
+    breast: NDArray[np.bool_]
+    picture_spacing_mm: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BreastReading:
+    """Scores of one breast: `score` and `malignancy` raw, `probability` calibrated or None."""
+
+    laterality: Laterality | None
+    score: float
+    malignancy: float
+    probability: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExamReading:
+    """What the model says of one exam.
+
+    `score` and `malignancy` are raw, `probability` is calibrated or None (the meaning of a
+    probability stands in `contract.breast_calibration`). `timings_s` holds seconds by step.
+    `failures` names files of the exam that could not be read, with the reason.
+    """
+
+    exam_id: str
+    patient_id: str | None
+    scans: tuple[ScanReading, ...]
+    breasts: tuple[BreastReading, ...]
+    score: float
+    malignancy: float
+    probability: float | None
+    contract: ModelContract
+    model_digest: str
+    warnings: tuple[str, ...] = ()
+    failures: Mapping[str, str] = field(default_factory=dict)
+    timings_s: Mapping[str, float] = field(default_factory=dict)

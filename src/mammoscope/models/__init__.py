@@ -1,0 +1,1 @@
+"""Networks, their weights and contracts; the lowest layer that imports torch."""

@@ -1,0 +1,1 @@
+"""Whole scans and exams to scores, heat maps and detections."""

@@ -1,0 +1,1 @@
+"""Pictures and one-file pages."""

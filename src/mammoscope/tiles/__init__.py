@@ -1,0 +1,1 @@
+"""Tile recipes, grids and stores."""
