@@ -1,0 +1,151 @@
+"""All figures of a model on an archive, as the sections of `evaluation.json`."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from mammoscope.core.contract import Calibration
+from mammoscope.core.errors import ArchiveError
+from mammoscope.evaluation import units as of_units
+from mammoscope.evaluation.calibrate import apply_platt
+from mammoscope.evaluation.froc import froc_section, judge
+from mammoscope.evaluation.hits import MARGIN_MM, hit_rule
+from mammoscope.evaluation.intervals import bootstrap, weighted_mean
+from mammoscope.evaluation.operating import operating_point
+from mammoscope.evaluation.outcomes import ScanOutcome
+from mammoscope.evaluation.pointing import pointing_game
+from mammoscope.evaluation.reliability import (
+    BINS,
+    brier_values,
+    calibration_error,
+    error_if_calibrated,
+    reliability,
+)
+from mammoscope.evaluation.strata import strata_section
+
+
+def summarise(
+    outcomes: Sequence[ScanOutcome],
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+    threshold: float | None = None,
+    calibration: Calibration | None = None,
+) -> dict[str, Any]:
+    """Measure a model on an archive.
+
+    Parameters
+    ----------
+    outcomes : one a scan
+    resamples : of the bootstrap over patients
+    seed : the same seed gives the same intervals; every figure starts from it anew, so that adding
+        one figure changes no other
+    threshold : on the lesion score, for `operating_points`; a peak at it is a detection
+    calibration : of the scans' malignancy, for `calibration`
+
+    Returns
+    -------
+    dict
+        The sections counts, scans, breasts, patients, froc, pointing_game, calibration,
+        operating_points and strata of `evaluation.json`; plain values that `json.dumps` takes
+        with `allow_nan=False`. A figure is None where the archive has no such cases.
+
+    Raises
+    ------
+    ArchiveError
+        When there is no scan.
+    ValueError
+        When a scan is given twice.
+    """
+    if not outcomes:
+        raise ArchiveError("There is no scan to evaluate; name an archive and a split with scans.")
+    if len({outcome.scan_id for outcome in outcomes}) != len(outcomes):
+        raise ValueError("a scan is given twice")
+    judged = judge(outcomes)
+    return {
+        "counts": _counts(outcomes),
+        "scans": _level(outcomes, "scan_id", resamples, seed),
+        "breasts": _level(outcomes, "breast_id", resamples, seed),
+        "patients": _level(outcomes, "patient_id", resamples, seed),
+        "froc": froc_section(judged, resamples, seed) if judged.findings else None,
+        "pointing_game": _pointing(outcomes, resamples, seed),
+        "calibration": _calibration(outcomes, calibration, resamples, seed),
+        "operating_points": []
+        if threshold is None
+        else [operating_point(outcomes, judged, threshold, resamples, seed)],
+        "strata": strata_section(outcomes, judged, resamples, seed),
+    }
+
+
+def _counts(outcomes: Sequence[ScanOutcome]) -> dict[str, int]:
+    findings = [finding for outcome in outcomes for finding in outcome.findings or ()]
+    return {
+        "scans": len(outcomes),
+        "breasts": len({(o.patient_id, o.breast_id) for o in outcomes}),
+        "exams": len({(o.patient_id, o.exam_id) for o in outcomes}),
+        "patients": len({o.patient_id for o in outcomes}),
+        "scans_with_findings": sum(o.has_finding is True for o in outcomes),
+        "scans_without_findings": sum(o.has_finding is False for o in outcomes),
+        "scans_unknown": sum(o.has_finding is None for o in outcomes),
+        "scans_malignant": sum(o.is_malignant is True for o in outcomes),
+        "scans_not_malignant": sum(o.is_malignant is False for o in outcomes),
+        "findings": len(findings),
+        "findings_without_place": sum(f.roi is None for f in findings),
+    }
+
+
+def _level(outcomes: Sequence[ScanOutcome], key: str, resamples: int, seed: int) -> dict[str, Any]:
+    given = of_units.units(outcomes, lambda outcome: str(getattr(outcome, key)))
+    figures = {
+        "auc_finding": of_units.auc_finding(given, resamples, seed),
+        "auc_malignant": of_units.auc_malignant(given, resamples, seed),
+        "auc_malignant_normal": of_units.auc_malignant_normal(
+            given, resamples, seed, by_malignancy=False
+        ),
+        "auc_malignant_normal_by_malignancy": of_units.auc_malignant_normal(
+            given, resamples, seed, by_malignancy=True
+        ),
+    }
+    joined_by = "each scan by itself" if key == "scan_id" else of_units.JOINED_BY
+    return {
+        "joined_by": joined_by,
+        **{name: figure and figure.to_json() for name, figure in figures.items()},
+    }
+
+
+def _pointing(outcomes: Sequence[ScanOutcome], resamples: int, seed: int) -> dict[str, Any] | None:
+    figure = pointing_game(outcomes, resamples=resamples, rng=np.random.default_rng(seed))
+    if figure.n == 0:
+        return None
+    return {"rule": f"highest peak of a scan; {hit_rule(MARGIN_MM)}", "share": figure.to_json()}
+
+
+def _calibration(
+    outcomes: Sequence[ScanOutcome], calibration: Calibration | None, resamples: int, seed: int
+) -> dict[str, Any] | None:
+    """Return Brier score and calibration error on the scans with a proven finding."""
+    proven = [outcome for outcome in outcomes if outcome.is_malignant is not None]
+    if calibration is None or not proven:
+        return None
+    scores = [outcome.malignancy for outcome in proven]
+    probabilities = apply_platt(scores, calibration.slope, calibration.intercept)
+    labels = np.array([bool(outcome.is_malignant) for outcome in proven])
+    patients = [outcome.patient_id for outcome in proven]
+    statistics = {
+        "brier": weighted_mean(brier_values(probabilities, labels)),
+        "ece": calibration_error(probabilities, labels),
+    }
+    return {
+        "on": "scans with a proven finding: malignant or not",
+        "fitted_on": calibration.fitted_on,
+        "meaning": calibration.meaning,
+        "bins": f"{BINS} of equal mass",
+        **{
+            name: bootstrap(statistic, patients, resamples, np.random.default_rng(seed)).to_json()
+            for name, statistic in statistics.items()
+        },
+        "ece_if_calibrated": error_if_calibrated(probabilities, np.random.default_rng(seed)),
+        "reliability": [asdict(group) for group in reliability(probabilities, labels)],
+    }
