@@ -1,11 +1,22 @@
 """How far probabilities mean what they say: Brier score, calibration error, reliability bins."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from mammoscope.evaluation.intervals import Array, Statistic, divided
+from mammoscope.core.contract import Calibration
+from mammoscope.core.vocabulary import Pathology
+from mammoscope.evaluation.calibrate import apply_platt
+from mammoscope.evaluation.hits import hits
+from mammoscope.evaluation.intervals import Array, Statistic, bootstrap, divided, weighted_mean
+from mammoscope.evaluation.outcomes import ScanOutcome
+from mammoscope.evaluation.units import units
+
+Judgement = tuple[str, float, bool]
+"""Patient, raw malignancy score, whether it was malignant."""
 
 BINS = 10
 
@@ -25,9 +36,7 @@ def brier_values(probabilities: ArrayLike, labels: ArrayLike) -> Array:
     return np.asarray(errors**2, dtype=np.float64)
 
 
-def equal_mass_bins(
-    probabilities: ArrayLike, bins: int = BINS
-) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
+def equal_mass_bins(probabilities: ArrayLike, bins: int = BINS) -> NDArray[np.intp]:
     """Return the bin of each unit, shape (units,): as many units in each as ties allow.
 
     Equal probabilities always share a bin, so bins may be uneven or empty.
@@ -79,3 +88,70 @@ def error_if_calibrated(
     even = np.ones((1, len(values)))
     drawn = rng.random((draws, len(values))) < values
     return float(np.mean([calibration_error(values, labels)(even)[0] for labels in drawn]))
+
+
+def found_lesions(outcomes: Sequence[ScanOutcome]) -> list[Judgement]:
+    """Return each proven finding that a peak hits, with the malignancy of its best peak."""
+    judgements = []
+    for outcome in outcomes:
+        done: set[int] = set()
+        for peak in outcome.peaks:
+            for position in set(hits(outcome, peak)) - done:
+                pathology = (outcome.findings or ())[position].pathology
+                if pathology is not None:
+                    is_malignant = pathology is Pathology.MALIGNANT
+                    judgements.append((outcome.patient_id, peak.malignancy, is_malignant))
+                done.add(position)
+    return judgements
+
+
+def calibration_section(
+    outcomes: Sequence[ScanOutcome],
+    calibrations: tuple[Calibration | None, Calibration | None],
+    resamples: int,
+    seed: int,
+) -> dict[str, Any] | None:
+    """Return the `calibration` section of `evaluation.json`, None without any calibration.
+
+    Parameters
+    ----------
+    calibrations : of lesions, measured on proven findings that a peak hits; and of breasts,
+        measured on breasts with a proven finding
+    """
+    breasts = [
+        (unit.patient_id, unit.malignancy, bool(unit.is_malignant))
+        for unit in units(outcomes, lambda outcome: outcome.breast_id)
+        if unit.is_malignant is not None
+    ]
+    of_lesions, of_breasts = calibrations
+    section = {
+        "lesions": _measured(found_lesions(outcomes), of_lesions, resamples, seed),
+        "breasts": _measured(breasts, of_breasts, resamples, seed),
+    }
+    return section if any(section.values()) else None
+
+
+def _measured(
+    judgements: Sequence[Judgement], calibration: Calibration | None, resamples: int, seed: int
+) -> dict[str, Any] | None:
+    if calibration is None or not judgements:
+        return None
+    patients = [patient for patient, _, _ in judgements]
+    scores = [score for _, score, _ in judgements]
+    labels = np.array([label for _, _, label in judgements], dtype=bool)
+    probabilities = apply_platt(scores, calibration.slope, calibration.intercept)
+    statistics = {
+        "brier": weighted_mean(brier_values(probabilities, labels)),
+        "ece": calibration_error(probabilities, labels),
+    }
+    return {
+        "fitted_on": calibration.fitted_on,
+        "meaning": calibration.meaning,
+        "bins": f"{BINS} of equal mass",
+        **{
+            name: bootstrap(statistic, patients, resamples, np.random.default_rng(seed)).to_json()
+            for name, statistic in statistics.items()
+        },
+        "ece_if_calibrated": error_if_calibrated(probabilities, np.random.default_rng(seed)),
+        "reliability": [asdict(group) for group in reliability(probabilities, labels)],
+    }

@@ -1,7 +1,6 @@
 """All figures of a model on an archive, as the sections of `evaluation.json`."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -9,20 +8,12 @@ import numpy as np
 from mammoscope.core.contract import Calibration
 from mammoscope.core.errors import ArchiveError
 from mammoscope.evaluation import units as of_units
-from mammoscope.evaluation.calibrate import apply_platt
 from mammoscope.evaluation.froc import froc_section, judge
 from mammoscope.evaluation.hits import MARGIN_MM, hit_rule
-from mammoscope.evaluation.intervals import bootstrap, weighted_mean
 from mammoscope.evaluation.operating import operating_point
 from mammoscope.evaluation.outcomes import ScanOutcome
 from mammoscope.evaluation.pointing import pointing_game
-from mammoscope.evaluation.reliability import (
-    BINS,
-    brier_values,
-    calibration_error,
-    error_if_calibrated,
-    reliability,
-)
+from mammoscope.evaluation.reliability import calibration_section
 from mammoscope.evaluation.strata import strata_section
 
 
@@ -33,6 +24,7 @@ def summarise(
     seed: int = 0,
     threshold: float | None = None,
     calibration: Calibration | None = None,
+    breast_calibration: Calibration | None = None,
 ) -> dict[str, Any]:
     """Measure a model on an archive.
 
@@ -43,7 +35,8 @@ def summarise(
     seed : the same seed gives the same intervals; every figure starts from it anew, so that adding
         one figure changes no other
     threshold : on the lesion score, for `operating_points`; a peak at it is a detection
-    calibration : of the scans' malignancy, for `calibration`
+    calibration, breast_calibration : of a lesion's and of a breast's malignancy, as the contract
+        holds them, for `calibration`
 
     Returns
     -------
@@ -71,7 +64,9 @@ def summarise(
         "patients": _level(outcomes, "patient_id", resamples, seed),
         "froc": froc_section(judged, resamples, seed) if judged.findings else None,
         "pointing_game": _pointing(outcomes, resamples, seed),
-        "calibration": _calibration(outcomes, calibration, resamples, seed),
+        "calibration": calibration_section(
+            outcomes, (calibration, breast_calibration), resamples, seed
+        ),
         "operating_points": []
         if threshold is None
         else [operating_point(outcomes, judged, threshold, resamples, seed)],
@@ -120,32 +115,3 @@ def _pointing(outcomes: Sequence[ScanOutcome], resamples: int, seed: int) -> dic
     if figure.n == 0:
         return None
     return {"rule": f"highest peak of a scan; {hit_rule(MARGIN_MM)}", "share": figure.to_json()}
-
-
-def _calibration(
-    outcomes: Sequence[ScanOutcome], calibration: Calibration | None, resamples: int, seed: int
-) -> dict[str, Any] | None:
-    """Return Brier score and calibration error on the scans with a proven finding."""
-    proven = [outcome for outcome in outcomes if outcome.is_malignant is not None]
-    if calibration is None or not proven:
-        return None
-    scores = [outcome.malignancy for outcome in proven]
-    probabilities = apply_platt(scores, calibration.slope, calibration.intercept)
-    labels = np.array([bool(outcome.is_malignant) for outcome in proven])
-    patients = [outcome.patient_id for outcome in proven]
-    statistics = {
-        "brier": weighted_mean(brier_values(probabilities, labels)),
-        "ece": calibration_error(probabilities, labels),
-    }
-    return {
-        "on": "scans with a proven finding: malignant or not",
-        "fitted_on": calibration.fitted_on,
-        "meaning": calibration.meaning,
-        "bins": f"{BINS} of equal mass",
-        **{
-            name: bootstrap(statistic, patients, resamples, np.random.default_rng(seed)).to_json()
-            for name, statistic in statistics.items()
-        },
-        "ece_if_calibrated": error_if_calibrated(probabilities, np.random.default_rng(seed)),
-        "reliability": [asdict(group) for group in reliability(probabilities, labels)],
-    }

@@ -1,0 +1,88 @@
+"""Networks that pass over a whole scan at once and answer for every place on it."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from mammoscope.models.lite0 import PYRAMID, Lite0, hold_batch_norm, mean_and_spread
+
+TARGETS = ("lesion", "malignant")
+STRIDE_PX = 8
+WIDTH = 64
+WIDE = 128
+
+
+class DenseLite0(nn.Module):
+    """EfficientNet-lite0 with a small top-down head that answers at every eighth pixel.
+
+    For each place two logits: *lesion or not*, and, where there is a lesion, *malignant or benign*.
+    There is no layer of fixed input size and none that mixes distant places, so a scan's answer at
+    a place is that of any window that holds the place's receptive field.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = Lite0()
+        self.lateral = nn.ModuleList(nn.Conv2d(c, WIDTH, 1) for c in PYRAMID.values())
+        self.mix = nn.ModuleList(nn.Conv2d(WIDTH, WIDTH, 3, padding=1) for _ in range(2))
+        self.lesion = nn.Conv2d(WIDTH, 1, 1)
+        # Lesions are rare: start from a probability of about one in a hundred, so that the first
+        # steps are not spent on learning that most places are empty.
+        nn.init.normal_(self.lesion.weight, std=0.01)
+        nn.init.constant_(self.lesion.bias, -4.6)
+        # Malignancy has a branch of its own on the coarser levels: in a shared one it did not
+        # learn beside the much larger loss of the lesion map.
+        self.nature_lateral = nn.ModuleList(nn.Conv2d(c, WIDE, 1) for c in list(PYRAMID.values())[1:])
+        self.nature_mix = nn.Conv2d(WIDE, WIDE, 3, padding=1)
+        self.malignant = nn.Conv2d(WIDE, 1, 1)
+
+    def train(self, mode: bool = True) -> "DenseLite0":  # noqa: FBT001, FBT002 torch's signature
+        """Switch modes; batch norm keeps its statistics in both."""
+        super().train(mode)
+        hold_batch_norm(self)
+        return self
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Answer for a batch of prepared scans.
+
+        Parameters
+        ----------
+        x : (batch, 1, rows, columns), float in [0, 1]; rows and columns multiples of 32
+
+        Returns
+        -------
+        Tensor of shape (batch, 2, rows / 8, columns / 8): logits of `TARGETS`
+        """
+        mean, spread = mean_and_spread()
+        levels = self.features((x - mean) / spread)
+        y = _top_down(self.lateral, levels)
+        for mix in self.mix:
+            y = functional.relu(mix(y))
+        nature = functional.relu(_top_down(self.nature_lateral, levels[1:]))
+        nature = self.malignant(functional.relu(self.nature_mix(nature)))
+        return torch.cat([self.lesion(y), _double(nature)], dim=1)
+
+
+def _double(x: Tensor) -> Tensor:
+    return functional.interpolate(x, scale_factor=2.0, mode="nearest")
+
+
+def _top_down(lateral: nn.ModuleList, levels: list[Tensor]) -> Tensor:
+    """Bring levels, finest first, to one width and add them up on the finest one's grid."""
+    y = lateral[-1](levels[-1])
+    for project, level in zip(lateral[-2::-1], levels[-2::-1], strict=True):
+        y = project(level) + _double(y)
+    return y
+
+
+def build(classes: int = 2) -> DenseLite0:
+    """Make the network with random weights; it has two answers for a place, no more, no less.
+
+    Raises
+    ------
+    ValueError
+        When another number of classes is asked for.
+    """
+    if classes != len(TARGETS):
+        raise ValueError(f"a dense network answers {TARGETS}, not {classes} classes")
+    return DenseLite0()

@@ -1,0 +1,28 @@
+"""Every network by its name; the paper's numbers are names."""
+
+from collections.abc import Callable
+from importlib import import_module
+
+from torch import nn
+
+from mammoscope.core.errors import UnknownNameError
+
+NAMES: dict[str, str] = {
+    "lite0-dense": "mammoscope.models.dense:build",
+    "1.0.0.35": "mammoscope.models.paper:build_1_0_0_35",
+}
+
+
+def build(name: str, classes: int = 2) -> nn.Module:
+    """Make the network called `name` with random weights and `classes` outputs.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is no such network.
+    """
+    if name not in NAMES:
+        raise UnknownNameError.among("network", name, NAMES)
+    module, function = NAMES[name].split(":")
+    make: Callable[[int], nn.Module] = getattr(import_module(module), function)
+    return make(classes)

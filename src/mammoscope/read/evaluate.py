@@ -1,0 +1,142 @@
+"""A model passed over a whole archive and measured against what the archive knows."""
+
+import platform
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import mammoscope
+from mammoscope.archives.archive import Archive
+from mammoscope.archives.open import open_archive
+from mammoscope.core.errors import ArchiveError, MammoscopeError
+from mammoscope.core.records import Scan
+from mammoscope.evaluation.outcomes import Peak, ScanOutcome
+from mammoscope.evaluation.summary import summarise
+from mammoscope.models.weights import Model, load_model
+from mammoscope.models.whole_scan import answer, find_peaks, scan_malignancy, scan_score
+from mammoscope.scans.load import load
+
+SCHEMA = "mammoscope.evaluation/1"
+
+
+def evaluate(
+    model: Model | str | Path,
+    archive: Archive | str | Path,
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+    limit: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
+    """Pass a model over an archive's scans and measure it.
+
+    Parameters
+    ----------
+    model : a model, a shipped model's name, or a weight file
+    archive : an archive, or the folder that holds one
+    resamples : of the bootstrap over patients
+    seed : of the bootstrap
+    limit : measure only so many patients, the first by id
+    progress : called with (scans done, scans in all)
+
+    Returns
+    -------
+    The content of ``evaluation.json``. Scans that could not be read are listed under
+    ``dataset.failures`` with the reason, and count in no figure.
+
+    Raises
+    ------
+    ArchiveError
+        When no scan could be read.
+    """
+    used = model if isinstance(model, Model) else load_model(model)
+    opened = archive if isinstance(archive, Archive) else open_archive(archive)
+    scans = _chosen(opened.scans(), limit)
+    outcomes: list[ScanOutcome] = []
+    failures: dict[str, str] = {}
+    for done, scan in enumerate(scans, start=1):
+        try:
+            outcomes.append(outcome_of(used, scan))
+        except MammoscopeError as error:
+            failures[scan.scan_id] = str(error)
+        if progress is not None:
+            progress(done, len(scans))
+    if not outcomes:
+        reasons = "; ".join(list(failures.values())[:3]) or "the archive holds none"
+        raise ArchiveError(f"no scan of {opened.name} could be read: {reasons}")
+    contract = used.contract
+    point = contract.operating_point
+    return {
+        "schema": SCHEMA,
+        "model": {"name": contract.name, "version": contract.version, "digest": used.digest},
+        "dataset": {
+            "name": opened.name,
+            "digest": None,
+            "audit_verdict": None,
+            "trained_on": opened.name in contract.origin.get("archives", "").split(", "),
+            "failures": failures,
+        },
+        **summarise(
+            outcomes,
+            resamples=resamples,
+            seed=seed,
+            threshold=point.threshold if point else None,
+            calibration=contract.breast_calibration,
+        ),
+        "environment": {
+            "mammoscope": mammoscope.__version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
+    }
+
+
+def _chosen(scans: tuple[Scan, ...], limit: int | None) -> tuple[Scan, ...]:
+    if limit is None:
+        return scans
+    patients = sorted({scan.patient_id for scan in scans})[:limit]
+    return tuple(scan for scan in scans if scan.patient_id in patients)
+
+
+def outcome_of(model: Model, scan: Scan) -> ScanOutcome:
+    """Pass a model over one scan of an archive.
+
+    Raises
+    ------
+    MammoscopeError
+        When the scan cannot be read or does not fit the model.
+    """
+    loaded = load(scan)
+    if loaded.spacing_mm is None:
+        raise ArchiveError(f"{scan.path}: the archive does not know the size of its pixels.")
+    prepared = model.prepare(loaded.image, loaded.spacing_mm)
+    found = answer(model.network, model.contract.output, prepared)
+    peaks = find_peaks(found, prepared.spacing_mm)
+    facts = {
+        "breast_density": scan.breast_density,
+        "view": scan.view,
+        "spacing_source": scan.spacing_source,
+    }
+    return ScanOutcome(
+        scan_id=scan.scan_id,
+        patient_id=scan.patient_id,
+        breast_id=scan.breast_id,
+        exam_id=scan.exam_id,
+        spacing_mm=loaded.spacing_mm,
+        score=scan_score(peaks),
+        malignancy=scan_malignancy(peaks),
+        peaks=tuple(
+            Peak(
+                *prepared.point_to_scan(*found.centre_px(peak.row, peak.column)),
+                peak.score,
+                peak.malignancy,
+            )
+            for peak in peaks
+        ),
+        findings=scan.findings,
+        strata={key: str(value) for key, value in facts.items() if value is not None},
+    )

