@@ -104,7 +104,7 @@ def _lay_over(values: dict[str, Any], override: str) -> None:
         inner = table.setdefault(name, {})
         if not isinstance(inner, dict):
             raise UnknownKeyError(
-                f"--set {override}: {name!r} is a value and has no keys below it."
+                f"--set {override}: {name!r} is a value, and no key can stand below it."
             )
         table = inner
     table[names[-1]] = _Typed(value.strip())
@@ -173,8 +173,9 @@ def _plain(typed: _Typed, kind: Any) -> Any:
         return str(typed)
     value = parsed["value"]
     # `--set version=2` means the text "2" where the key holds a text.
-    is_bare_text = kind is str or str in get_args(kind) and get_origin(kind) is not tuple
-    return str(typed) if is_bare_text and not isinstance(value, str) else value
+    members = get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+    wants_text = str in members or Path in members
+    return str(typed) if wants_text and not isinstance(value, str) else value
 
 
 def _several(value: Any, kinds: tuple[Any, ...], source: str, where: str) -> tuple[Any, ...]:
@@ -194,25 +195,23 @@ def _single(value: Any, kind: Any, source: str, where: str) -> Any:
         if value not in choices:
             _refuse(value, f"one of {', '.join(choices)}", source, where)
         return kind(value)
+    if kind not in _PLAIN:
+        raise TypeError(f"settings cannot hold a {kind} ({where})")
+    words, taken = _PLAIN[kind]
     # A boolean is an int to Python, but nobody who writes `epochs = true` means 1.
-    is_bool = isinstance(value, bool)
-    if kind is bool and is_bool:
-        return value
-    if kind is int and isinstance(value, int) and not is_bool:
-        return value
-    if kind is float and isinstance(value, int | float) and not is_bool and isfinite(value):
-        return float(value)
-    if kind in (str, Path) and isinstance(value, str):
-        return kind(value)
-    _refuse(value, _WORDS[kind], source, where)
+    if not isinstance(value, taken) or isinstance(value, bool) != (kind is bool):
+        _refuse(value, words, source, where)
+    if kind is float and not isfinite(value):
+        _refuse(value, words, source, where)
+    return kind(value)
 
 
-_WORDS: dict[Any, str] = {
-    bool: "true or false",
-    int: "a whole number",
-    float: "a finite number",
-    str: "a text in quotes",
-    Path: "a path in quotes",
+_PLAIN: dict[Any, tuple[str, tuple[type, ...]]] = {
+    bool: ("true or false", (bool,)),
+    int: ("a whole number", (int,)),
+    float: ("a finite number", (int, float)),
+    str: ("a text in quotes", (str,)),
+    Path: ("a path in quotes", (str,)),
 }
 
 
