@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mammoscope.core.records import Finding
 from mammoscope.evaluation.hits import MARGIN_MM, hit_rule, hits
-from mammoscope.evaluation.intervals import Array, Figure, divided, figure_of, resampled
+from mammoscope.evaluation.intervals import Array, Draws, Figure, divided, draw, figure_of
 from mammoscope.evaluation.outcomes import ScanOutcome
 
 FP_PER_SCAN = (0.1, 0.25, 0.5, 1.0, 2.0, 4.0)
@@ -180,21 +180,13 @@ def sensitivities(
         pairs = zip(masks, fp_per_scan, strict=True)
         return np.stack([sensitivity(judged, cuts[x], weights, mask) for mask, x in pairs], axis=1)
 
-    values = statistic(np.ones((1, len(judged.patients))))[0]
-    samples = resampled(statistic, judged.patients, resamples, rng)
+    draws = draw(statistic, judged.patients, resamples, rng)
     figures = []
     for position, mask in enumerate(masks):
         scans = judged.finding_scans[mask]
-        patients = {judged.patients[scan] for scan in scans}
-        figures.append(
-            figure_of(
-                float(values[position]),
-                samples[:, position],
-                n=len(scans),
-                n_patients=len(patients),
-                is_share=True,
-            )
-        )
+        one = Draws(draws.values[position], draws.samples[:, position], draws.left_out[:, position])
+        n_patients = len({judged.patients[scan] for scan in scans})
+        figures.append(figure_of(one, n=len(scans), n_patients=n_patients, is_share=True))
     return figures
 
 

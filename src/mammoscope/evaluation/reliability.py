@@ -11,7 +11,16 @@ from mammoscope.core.contract import Calibration
 from mammoscope.core.vocabulary import Pathology
 from mammoscope.evaluation.calibrate import apply_platt
 from mammoscope.evaluation.hits import hits
-from mammoscope.evaluation.intervals import Array, Statistic, bootstrap, divided, weighted_mean
+from mammoscope.evaluation.intervals import (
+    TAILS,
+    Array,
+    Figure,
+    Statistic,
+    bootstrap,
+    divided,
+    draw,
+    weighted_mean,
+)
 from mammoscope.evaluation.outcomes import ScanOutcome
 from mammoscope.evaluation.units import units
 
@@ -19,6 +28,7 @@ Judgement = tuple[str, float, bool]
 """Patient, raw malignancy score, whether it was malignant."""
 
 BINS = 10
+BIASED = "95 % bootstrap over patients, lower end freed of the bias of binning"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,17 +87,44 @@ def calibration_error(probabilities: ArrayLike, labels: ArrayLike, bins: int = B
     return statistic
 
 
-def error_if_calibrated(
-    probabilities: ArrayLike, rng: np.random.Generator, draws: int = 200
-) -> float:
-    """Return the mean calibration error of labels that are drawn from the probabilities.
+def errors_if_calibrated(
+    probabilities: ArrayLike, patients: Sequence[str], resamples: int, rng: np.random.Generator
+) -> Array:
+    """Return calibration errors, shape (resamples,), of labels drawn from the probabilities.
 
-    A perfect model's binned error is not 0 but this; an error is only as bad as it exceeds it.
+    A perfect model's binned error is not 0 but one of these. The units of a patient share one
+    random number, as views of one lesion share their truth.
     """
     values = np.asarray(probabilities, dtype=np.float64)
+    names, codes = np.unique(np.asarray(patients), return_inverse=True)
     even = np.ones((1, len(values)))
-    drawn = rng.random((draws, len(values))) < values
-    return float(np.mean([calibration_error(values, labels)(even)[0] for labels in drawn]))
+    drawn = rng.random((resamples, len(names)))[:, codes] < values
+    return np.array([calibration_error(values, labels)(even)[0] for labels in drawn])
+
+
+def calibration_error_figure(
+    probabilities: ArrayLike, labels: ArrayLike, patients: Sequence[str], draws: tuple[int, int]
+) -> Figure:
+    """Measure the expected calibration error, with an interval that allows for its bias.
+
+    Chance alone makes every bin's gap positive, in the sample and once more in each resample. So
+    the lower end is reflected (2 x value - upper percentile), and is 0 where the value is no
+    larger than 97.5 % of those of a perfect model.
+
+    Parameters
+    ----------
+    draws : number of resamples, and seed
+    """
+    resamples, seed = draws
+    rng = np.random.default_rng(seed)
+    drawn = draw(calibration_error(probabilities, labels), patients, resamples, rng)
+    value, high = float(drawn.values), float(np.quantile(drawn.samples, TAILS[1]))
+    by_chance = errors_if_calibrated(probabilities, patients, resamples, rng)
+    is_beyond_chance = value > np.quantile(by_chance, TAILS[1])
+    low = max(0.0, 2 * value - high) if is_beyond_chance else 0.0
+    return Figure(
+        value, min(low, value), max(high, value), len(patients), len(set(patients)), BIASED
+    )
 
 
 def found_lesions(outcomes: Sequence[ScanOutcome]) -> list[Judgement]:
@@ -140,18 +177,22 @@ def _measured(
     scores = [score for _, score, _ in judgements]
     labels = np.array([label for _, _, label in judgements], dtype=bool)
     probabilities = apply_platt(scores, calibration.slope, calibration.intercept)
-    statistics = {
-        "brier": weighted_mean(brier_values(probabilities, labels)),
-        "ece": calibration_error(probabilities, labels),
-    }
+    brier = bootstrap(
+        weighted_mean(brier_values(probabilities, labels)),
+        patients,
+        resamples,
+        np.random.default_rng(seed),
+    )
+    error = calibration_error_figure(probabilities, labels, patients, (resamples, seed))
+    by_chance = errors_if_calibrated(
+        probabilities, patients, resamples, np.random.default_rng(seed)
+    )
     return {
         "fitted_on": calibration.fitted_on,
         "meaning": calibration.meaning,
         "bins": f"{BINS} of equal mass",
-        **{
-            name: bootstrap(statistic, patients, resamples, np.random.default_rng(seed)).to_json()
-            for name, statistic in statistics.items()
-        },
-        "ece_if_calibrated": error_if_calibrated(probabilities, np.random.default_rng(seed)),
+        "brier": brier.to_json(),
+        "ece": error.to_json(),
+        "ece_if_calibrated": float(by_chance.mean()),
         "reliability": [asdict(group) for group in reliability(probabilities, labels)],
     }

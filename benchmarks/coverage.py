@@ -1,0 +1,154 @@
+"""How often do 95 % intervals hold the true value? A study on simulated multi-view cohorts.
+
+Run by hand:  python benchmarks/coverage.py [--cohorts 1000] [--resamples 1000] [--seed 0]
+
+A cohort has patients of one to four scans each. What a scan's score holds beside its class is in
+part the patient's own, in part the breast's, in part the scan's. The true values are known by
+calculation: the AUC is Phi(shift / sqrt(2)) and a hit has the probability Phi(shift / sqrt(1)),
+as every score has variance 1. Three intervals are compared: BCa over patients (what
+`mammoscope.evaluation.intervals` gives), plain percentiles over patients, and BCa over scans.
+"""
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from math import sqrt
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+from mammoscope.evaluation.intervals import Array, Statistic, bootstrap, draw, weighted_mean
+from mammoscope.evaluation.roc import auc_statistic
+
+PATIENT_SHARE, BREAST_SHARE = 0.6, 0.2
+Interval = tuple[float, float]
+Method = Callable[["Case", int, np.random.Generator], Interval]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A statistic of one cohort: its units' patients and its true value."""
+
+    name: str
+    statistic: Statistic
+    patients: list[str]
+    truth: float
+    is_share: bool
+
+
+def make_scores(n_patients: int, rng: np.random.Generator) -> tuple[Array, NDArray[np.intp]]:
+    """Return scores of variance 1 without any class effect, and the patient of each, by scan.
+
+    Each patient has one or two breasts of one or two scans each.
+    """
+    breasts = np.repeat(np.arange(n_patients), rng.integers(1, 3, n_patients))
+    scans = np.repeat(np.arange(len(breasts)), rng.integers(1, 3, len(breasts)))
+    patients = breasts[scans]
+    own = 1 - PATIENT_SHARE - BREAST_SHARE
+    scores = (
+        sqrt(PATIENT_SHARE) * rng.normal(size=n_patients)[patients]
+        + sqrt(BREAST_SHARE) * rng.normal(size=len(breasts))[scans]
+        + sqrt(own) * rng.normal(size=len(scans))
+    )
+    return np.asarray(scores, dtype=np.float64), patients
+
+
+def auc_case(n_patients: int, truth: float, rng: np.random.Generator) -> Case:
+    """Make a cohort whose AUC by scan is known; every third patient is positive."""
+    scores, patients = make_scores(n_patients, rng)
+    positive = patients % 3 == 0
+    shifted = scores + sqrt(2) * stats.norm.ppf(truth) * positive
+    names = [str(patient) for patient in patients]
+    return Case("AUC by scan", auc_statistic(shifted, positive), names, truth, is_share=False)
+
+
+def share_case(n_patients: int, truth: float, rng: np.random.Generator) -> Case:
+    """Make a cohort of which a known share of scans is hit, as in the pointing game."""
+    scores, patients = make_scores(n_patients, rng)
+    hit = (scores + stats.norm.ppf(truth) > 0).astype(np.float64)
+    names = [str(patient) for patient in patients]
+    return Case("share of scans", weighted_mean(hit), names, truth, is_share=True)
+
+
+def over_patients(case: Case, resamples: int, rng: np.random.Generator) -> Interval:
+    """Interval over patients, as the package gives it."""
+    figure = bootstrap(case.statistic, case.patients, resamples, rng, is_share=case.is_share)
+    return figure.low, figure.high
+
+
+def over_scans(case: Case, resamples: int, rng: np.random.Generator) -> Interval:
+    """Interval that takes every scan for a patient of its own."""
+    alone = [str(index) for index in range(len(case.patients))]
+    figure = bootstrap(case.statistic, alone, resamples, rng, is_share=case.is_share)
+    return figure.low, figure.high
+
+
+def percentile(case: Case, resamples: int, rng: np.random.Generator) -> Interval:
+    """Plain percentiles of the resamples over patients."""
+    low, high = np.nanquantile(
+        draw(case.statistic, case.patients, resamples, rng).samples, (0.025, 0.975)
+    )
+    return float(low), float(high)
+
+
+METHODS: dict[str, Method] = {
+    "BCa over patients": over_patients,
+    "percentile over patients": percentile,
+    "BCa over scans": over_scans,
+}
+
+
+def coverage(
+    make: Callable[[np.random.Generator], Case],
+    methods: dict[str, Method],
+    sizes: tuple[int, int],
+    rng: np.random.Generator,
+) -> dict[str, tuple[float, float]]:
+    """Return by method how many of the cohorts' intervals hold the truth, and their mean width.
+
+    An undefined interval (every resample alike) does not hold it.
+
+    Parameters
+    ----------
+    sizes : number of cohorts and of resamples
+    """
+    cohorts, resamples = sizes
+    ends: dict[str, list[tuple[bool, float]]] = {name: [] for name in methods}
+    for _ in range(cohorts):
+        case = make(rng)
+        for name, method in methods.items():
+            low, high = method(case, resamples, rng)
+            ends[name].append((low <= case.truth <= high, high - low))
+    return {
+        name: (
+            float(np.mean([held for held, _ in rows])),
+            float(np.nanmean([width for _, width in rows])),
+        )
+        for name, rows in ends.items()
+    }
+
+
+def main() -> None:
+    """Print a Markdown table of coverage for several cohorts."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("--cohorts", type=int, default=1000)
+    parser.add_argument("--resamples", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    print("| figure | truth | patients | interval | holds the truth | mean width |")
+    print("|---|---|---|---|---|---|")
+    for maker in (auc_case, share_case):
+        for truth in (0.75, 0.95):
+            for n_patients in (30, 100, 300):
+                rng = np.random.default_rng(options.seed)
+                make = partial(maker, n_patients, truth)
+                found = coverage(make, METHODS, (options.cohorts, options.resamples), rng)
+                for name, (held, width) in found.items():
+                    case = f"{make(rng).name} | {truth} | {n_patients}"
+                    print(f"| {case} | {name} | {held:.3f} | {width:.3f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()
