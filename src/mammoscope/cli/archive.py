@@ -1,0 +1,164 @@
+"""`mammoscope archive`: which archives are known, and what one folder of them holds."""
+
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mammoscope.cli.console import print_table
+from mammoscope.core.errors import MammoscopeError, UnknownNameError
+
+if TYPE_CHECKING:
+    from mammoscope.archives.archive import Archive
+    from mammoscope.core.records import Finding, Scan
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Archives: list, check and show them."
+)
+
+Name = Annotated[str, typer.Argument(help="Name of the archive, see `archive list`.")]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder that holds it.")]
+
+
+@app.command("list")
+def list_archives() -> None:
+    """List the archives that can be read."""
+    from mammoscope.archives.open import NAMES
+
+    print_table("Archives", ("name", "what it is"), [(n, NAMES[n]) for n in sorted(NAMES)])
+
+
+@app.command()
+def check(name: Name, folder: Folder) -> None:
+    """Say what an archive's folder holds, and what is missing, broken or contradictory.
+
+    Ends with 0 when nothing is wrong and 1 when something is.
+    """
+    from mammoscope.archives.open import open_archive
+
+    opened = open_archive(name, folder)
+    problems = opened.check()
+    try:
+        rows = count_rows(opened)
+    except MammoscopeError as error:
+        # A folder too broken to be counted is what this command is for.
+        if not problems:
+            raise
+        rows = [("not counted", str(error))]
+    print_table(f"{opened.name} in {folder}", ("what", "how many"), rows)
+    if not problems:
+        print("No problem was found.")
+        return
+    print_table(
+        f"{len(problems)} problems" if len(problems) > 1 else "1 problem",
+        ("where", "what", "what to do"),
+        [(p.where, p.what, p.remedy) for p in problems],
+    )
+    raise typer.Exit(1)
+
+
+@app.command()
+def show(
+    name: Name,
+    folder: Folder,
+    patient: Annotated[
+        str | None, typer.Option(metavar="ID", help="Show this patient's scans and findings.")
+    ] = None,
+) -> None:
+    """Show an archive's patients, or the scans and findings of one."""
+    from mammoscope.archives.open import open_archive
+
+    opened = open_archive(name, folder)
+    if patient is None:
+        _show_patients(opened)
+        return
+    if patient not in opened.patients():
+        raise UnknownNameError.among("patient", patient, opened.patients())
+    scans = [scan for scan in opened.scans() if scan.patient_id == patient]
+    print_table(
+        f"Scans of patient {patient}",
+        ("scan", "exam", "side", "view", "pixel size in mm", "known from", "findings"),
+        [_scan_row(scan) for scan in scans],
+    )
+    findings = [_finding_row(finding) for scan in scans for finding in scan.findings or ()]
+    if findings:
+        columns = ("finding", "scan", "kind", "pathology", "assessment", "place in pixels", "words")
+        print_table("Findings", columns, findings)
+
+
+def count_rows(opened: "Archive") -> list[tuple[str, str]]:
+    """Count an archive's patients, exams, scans, and findings by kind and pathology."""
+    scans, findings = opened.scans(), opened.findings()
+    return [
+        ("patients", str(len(opened.patients()))),
+        ("exams", str(len(opened.exams()))),
+        ("scans", str(len(scans))),
+        ("scans without findings", str(sum(scan.findings == () for scan in scans))),
+        ("findings", str(len(findings))),
+        *_counted("findings", (str(f.kind) for f in findings)),
+        *_counted("findings", (str(f.pathology or "pathology unknown") for f in findings)),
+    ]
+
+
+def _counted(what: str, values: Iterable[str]) -> list[tuple[str, str]]:
+    return [
+        (f"{what}: {value.lower().replace('_', ' ')}", str(count))
+        for value, count in sorted(Counter(values).items())
+    ]
+
+
+def _show_patients(opened: "Archive") -> None:
+    scans: dict[str, list[Scan]] = {}
+    for scan in opened.scans():
+        scans.setdefault(scan.patient_id, []).append(scan)
+    print_table(
+        f"Patients of {opened.name}",
+        ("patient", "exams", "scans", "findings", "pathologies"),
+        [_patient_row(patient, scans[patient]) for patient in sorted(scans)],
+    )
+
+
+def _patient_row(patient: str, scans: "list[Scan]") -> tuple[str, ...]:
+    proven = {str(f.pathology) for scan in scans for f in scan.findings or () if f.pathology}
+    return (
+        patient,
+        str(len({scan.exam_id for scan in scans})),
+        str(len(scans)),
+        str(sum(len(scan.findings or ()) for scan in scans)),
+        ", ".join(sorted(proven)).lower() or "-",
+    )
+
+
+def _scan_row(scan: "Scan") -> tuple[str, ...]:
+    size = "?" if scan.spacing_mm is None else " x ".join(f"{v:.4g}" for v in scan.spacing_mm)
+    known = "not said" if scan.findings is None else str(len(scan.findings))
+    return (
+        scan.scan_id,
+        scan.exam_id,
+        str(scan.laterality or "?"),
+        str(scan.view or "?"),
+        size,
+        str(scan.spacing_source or "-"),
+        known,
+    )
+
+
+def _finding_row(finding: "Finding") -> tuple[str, ...]:
+    from mammoscope.core.geometry import bounding_box
+
+    place = "none given"
+    if finding.roi is not None:
+        box = bounding_box(finding.roi)
+        row, column = box.centre
+        place = f"row {row:.0f}, column {column:.0f}, {box.height:.0f} x {box.width:.0f}"
+    return (
+        finding.finding_id,
+        finding.scan_id,
+        str(finding.kind).lower(),
+        str(finding.pathology or "unknown").lower(),
+        str(finding.assessment or "-"),
+        place,
+        ", ".join(finding.descriptors),
+    )

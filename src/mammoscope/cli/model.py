@@ -1,0 +1,27 @@
+"""`mammoscope model`: which models ship, and what their cards say."""
+
+from typing import Annotated
+
+import typer
+
+from mammoscope.cli.console import print_table
+
+app = typer.Typer(
+    no_args_is_help=True, rich_markup_mode=None, help="Models: list them, show a card."
+)
+
+
+@app.command("list")
+def list_models() -> None:
+    """List the models that ship with the package."""
+    from mammoscope.models.weights import SHIPPED
+
+    print_table("Models", ("name", "what it is"), [(n, SHIPPED[n]) for n in sorted(SHIPPED)])
+
+
+@app.command()
+def card(name: Annotated[str, typer.Argument(help="Name of the model.")]) -> None:
+    """Print a model's card (Markdown): what it was trained on, how well it does, its limits."""
+    from mammoscope.models.weights import model_card
+
+    print(model_card(name))

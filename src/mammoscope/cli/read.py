@@ -1,0 +1,71 @@
+"""`mammoscope read`: scans and folders of scans to reports and findings."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mammoscope.cli.console import tell, tell_failures
+from mammoscope.cli.reading import print_summary, read_and_write
+from mammoscope.core.vocabulary import Laterality, ViewPosition
+
+
+def _only_dash(value: str | None) -> str | None:
+    if value not in (None, "-"):
+        raise typer.BadParameter("only '-', the standard output, is taken here.")
+    return value
+
+
+def read(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH", help="Scans, or folders that hold some.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the report.")] = Path("report"),
+    model: Annotated[
+        str, typer.Option(help="A shipped model's name, or a weight file.")
+    ] = "default",
+    spacing_um: Annotated[
+        float | None,
+        typer.Option(
+            min=10, max=1000, help="Size of a pixel in micrometres, where no file says it."
+        ),
+    ] = None,
+    laterality: Annotated[
+        Laterality | None, typer.Option(help="Which breast, for files that do not say it.")
+    ] = None,
+    view: Annotated[
+        ViewPosition | None, typer.Option(help="Which view, for files that do not say it.")
+    ] = None,
+    json_to: Annotated[
+        str | None,
+        typer.Option(
+            "--json",
+            metavar="-",
+            callback=_only_dash,
+            help="Print findings.json instead of tables, one line an exam.",
+        ),
+    ] = None,
+) -> None:
+    """Read mammograms and write their report.
+
+    Ends with 0 when all was read, 1 when some files could not be, 2 when none could.
+    """
+    from mammoscope.models.weights import load_model
+    from mammoscope.read.exam import find_exams
+
+    exams, failures = find_exams(paths, spacing_um=spacing_um, laterality=laterality, view=view)
+    done, more = read_and_write(exams, load_model(model), out) if exams else ([], {})
+    failures = {**failures, **more}
+    for reading, page in done:
+        if json_to is None:
+            print_summary(reading, page)
+        else:
+            from mammoscope.report.findings import findings_json
+
+            print(json.dumps(findings_json(reading), allow_nan=False))
+    tell_failures(failures)
+    if not done and not failures:
+        tell(f"{paths[0]}: no scan was found there; give DICOM, PNG, TIFF, PGM or JPEG files.")
+    if failures or not done:
+        raise typer.Exit(1 if done else 2)
