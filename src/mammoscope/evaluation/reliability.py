@@ -97,9 +97,9 @@ def errors_if_calibrated(
     """
     values = np.asarray(probabilities, dtype=np.float64)
     names, codes = np.unique(np.asarray(patients), return_inverse=True)
-    even = np.ones((1, len(values)))
     drawn = rng.random((resamples, len(names)))[:, codes] < values
-    return np.array([calibration_error(values, labels)(even)[0] for labels in drawn])
+    belongs = np.eye(BINS)[equal_mass_bins(values)]
+    return np.asarray(np.abs((values - drawn) @ belongs).sum(axis=1) / len(values))
 
 
 def calibration_error_figure(
@@ -152,18 +152,18 @@ def calibration_section(
 
     Parameters
     ----------
-    calibrations : of lesions, measured on proven findings that a peak hits; and of breasts,
-        measured on breasts with a proven finding
+    calibrations : of breasts, measured on those with a proven finding; and of lesions, measured
+        on proven findings that a peak hits
     """
     breasts = [
         (unit.patient_id, unit.malignancy, bool(unit.is_malignant))
         for unit in units(outcomes, lambda outcome: outcome.breast_id)
         if unit.is_malignant is not None
     ]
-    of_lesions, of_breasts = calibrations
+    of_breasts, of_lesions = calibrations
     section = {
-        "lesions": _measured(found_lesions(outcomes), of_lesions, resamples, seed),
         "breasts": _measured(breasts, of_breasts, resamples, seed),
+        "lesions": _measured(found_lesions(outcomes), of_lesions, resamples, seed),
     }
     return section if any(section.values()) else None
 

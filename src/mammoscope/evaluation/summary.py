@@ -24,7 +24,7 @@ def summarise(
     seed: int = 0,
     threshold: float | None = None,
     calibration: Calibration | None = None,
-    breast_calibration: Calibration | None = None,
+    lesion_calibration: Calibration | None = None,
 ) -> dict[str, Any]:
     """Measure a model on an archive.
 
@@ -35,8 +35,8 @@ def summarise(
     seed : the same seed gives the same intervals; every figure starts from it anew, so that adding
         one figure changes no other
     threshold : on the lesion score, for `operating_points`; a peak at it is a detection
-    calibration, breast_calibration : of a lesion's and of a breast's malignancy, as the contract
-        holds them, for `calibration`
+    calibration, lesion_calibration : of a breast's and of a lesion's malignancy (a contract's
+        `breast_calibration` and `calibration`), for the section `calibration`
 
     Returns
     -------
@@ -65,7 +65,7 @@ def summarise(
         "froc": froc_section(judged, resamples, seed) if judged.findings else None,
         "pointing_game": _pointing(outcomes, resamples, seed),
         "calibration": calibration_section(
-            outcomes, (calibration, breast_calibration), resamples, seed
+            outcomes, (calibration, lesion_calibration), resamples, seed
         ),
         "operating_points": []
         if threshold is None
