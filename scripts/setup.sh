@@ -63,7 +63,7 @@ forget_half_packages() {
 }
 
 pip_install() {
-    "$venv_python" -m pip install --quiet --disable-pip-version-check \
+    "$venv_python" -m pip install --quiet --quiet --disable-pip-version-check \
         --constraint "$root/constraints.txt" "$@" ||
         fail "Installing failed, see above; run the same command again to go on."
 }
