@@ -20,6 +20,8 @@ def network():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.normal_(std=0.1)
             module.running_var.uniform_(0.5, 2)
+    # The lesion's last layer starts near nothing; here it has to show what comes before.
+    torch.nn.init.normal_(made.lesion.weight, std=3.0)
     return made
 
 

@@ -9,12 +9,13 @@ from mammoscope.core.errors import UnknownNameError, WeightsError
 from mammoscope.models import dense
 from mammoscope.models.weights import load_model, save_weights
 
+GREYS = {"low": 2.0, "high": 99.5, "middle": 0.5, "bend": 2.5}
 CONTRACT = ModelContract(
     name="tried",
     version="1",
     architecture="lite0-dense",
     input=InputSpec(
-        spacing_mm=0.3, grey_rule="breast-percentiles", grey_numbers={"low": 2.0, "high": 99.5}
+        spacing_mm=0.3, grey_rule="breast-percentiles", grey_numbers=GREYS
     ),
     output=OutputSpec(targets=dense.TARGETS, activation="sigmoid", stride_px=8),
 )

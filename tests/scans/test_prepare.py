@@ -10,8 +10,9 @@ from mammoscope.core.errors import ScanError, ShapeError, SpacingError, UnknownN
 from mammoscope.core.geometry import Box
 from mammoscope.scans.prepare import prepare, resample
 
+GREYS = {"low": 2.0, "high": 99.5, "middle": 0.5, "bend": 2.5}
 SPEC = InputSpec(
-    spacing_mm=0.3, grey_rule="breast-percentiles", grey_numbers={"low": 2.0, "high": 99.5}
+    spacing_mm=0.3, grey_rule="breast-percentiles", grey_numbers=GREYS
 )
 
 
@@ -46,7 +47,7 @@ def test_a_bright_spot_is_found_where_the_way_back_says(wall, spacing):
     column = 150 if wall == "left" else 800 - 151
     image[598:603, column - 2 : column + 3] = 200000
     spec = InputSpec(
-        spacing_mm=0.3, grey_rule="breast-percentiles", grey_numbers={"low": 0.0, "high": 100.0}
+        spacing_mm=0.3, grey_rule="breast-percentiles", grey_numbers={**GREYS, "low": 0.0, "high": 100.0, "bend": 1.0}
     )
     prepared = prepare(spec, image, spacing)
     weights = np.where(prepared.image > 0.3, prepared.image, 0)

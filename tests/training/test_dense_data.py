@@ -141,6 +141,6 @@ def test_the_same_seed_gives_the_same_batch():
     assert torch.equal(one.images, two.images)
     assert torch.equal(one.lesion, two.lesion)
     assert not torch.equal(one.images, other.images)
-    assert one.images.shape == (2, 1, 448, 288)
-    assert one.lesion.shape == (2, 56, 36)
+    assert one.images.shape == (2, 1, 384, 256)
+    assert one.lesion.shape == (2, 48, 32)
     assert 0 <= one.images.min() <= one.images.max() <= 1

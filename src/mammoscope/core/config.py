@@ -201,7 +201,7 @@ def _single(value: Any, kind: Any, source: str, where: str) -> Any:
     # A boolean is an int to Python, but nobody who writes `epochs = true` means 1.
     if not isinstance(value, taken) or isinstance(value, bool) != (kind is bool):
         _refuse(value, words, source, where)
-    if kind is float and not isfinite(value):
+    if isinstance(value, float) and not isfinite(value):
         _refuse(value, words, source, where)
     return kind(value)
 

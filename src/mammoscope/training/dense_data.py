@@ -114,8 +114,8 @@ class Augmentation:
     exp(U(-x, x)); turns, shift and noise are drawn evenly up to the number given.
     """
 
-    rows: int = 448
-    columns: int = 288
+    rows: int = 384
+    columns: int = 256
     near_lesion: float = 0.8
     scale: float = 0.2
     turn_degrees: float = 12.0

