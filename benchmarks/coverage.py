@@ -4,9 +4,14 @@ Run by hand:  python benchmarks/coverage.py [--cohorts 1000] [--resamples 1000] 
 
 A cohort has patients of one to four scans each. What a scan's score holds beside its class is in
 part the patient's own, in part the breast's, in part the scan's. The true values are known by
-calculation: the AUC is Phi(shift / sqrt(2)) and a hit has the probability Phi(shift / sqrt(1)),
+calculation: the AUC is Phi(shift / sqrt(2)) and a hit has the probability Phi(shift),
 as every score has variance 1. Three intervals are compared: BCa over patients (what
 `mammoscope.evaluation.intervals` gives), plain percentiles over patients, and BCa over scans.
+
+Found with --cohorts 500 --resamples 400 (standard error about .010): over patients BCa holds an AUC
+of .75 in .940, .954 and .948 of cohorts of 30, 100 and 300 patients, percentiles in .926, .958 and
+.944, BCa over scans in .83. At an AUC of .95 the three are .886, .932, .936 against .836, .904,
+.912 and .83: near 1 and with few patients every interval is too narrow, BCa the least.
 """
 
 import argparse

@@ -13,12 +13,13 @@ def test_the_operating_point_is_as_by_hand(make_outcome, make_finding):
         make_outcome("b", ((15, 15, 0.5), (60, 60, 0.4)), (make_finding("b"),)),
         make_outcome("c", ((5, 5, 0.6), (70, 70, 0.9))),
         make_outcome("d", ((5, 5, 0.5),)),
+        make_outcome("e", ((5, 5, 0.6),)),
     ]
     point = operating_point(outcomes, judge(outcomes), 0.6, 100, 0)
-    # a is found at .6 itself; c has two false positives, a one, of four scans; d is quiet.
+    # a is found at .6 itself; c has two false positives, a and e one, of five scans; d is quiet.
     assert point["sensitivity"]["value"] == 0.5
-    assert point["specificity"]["value"] == 0.5
-    assert point["fp_per_scan"]["value"] == 0.75
+    assert point["specificity"]["value"] == pytest.approx(1 / 3)
+    assert point["fp_per_scan"]["value"] == 0.8
     assert point["threshold"] == 0.6
 
 

@@ -14,12 +14,13 @@ def test_only_the_highest_peak_points(make_outcome, make_finding):
     outcomes = [
         make_outcome("hit", ((15, 15, 0.9), (60, 60, 0.8)), (make_finding("hit"),)),
         make_outcome("second", ((15, 15, 0.8), (60, 60, 0.9)), (make_finding("second"),)),
+        make_outcome("third", ((15, 15, 0.7), (60, 60, 0.9)), (make_finding("third"),)),
         make_outcome("margin", ((22.3, 15, 0.9),), (make_finding("margin"),)),
         make_outcome("silent", (), (make_finding("silent"),)),
     ]
     figure = _play(outcomes)
-    assert figure.value == 0.5
-    assert (figure.n, figure.n_patients) == (4, 4)
+    assert figure.value == 0.4
+    assert (figure.n, figure.n_patients) == (5, 5)
 
 
 def test_scans_without_a_placed_finding_take_no_part(make_outcome, make_finding):

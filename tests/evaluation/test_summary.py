@@ -124,6 +124,16 @@ def test_an_archive_without_places_has_neither_froc_nor_pointing_game(make_outco
     json.dumps(summary, allow_nan=False)
 
 
+def test_calibrations_of_breasts_and_lesions_are_told_apart(make_cohort):
+    outcomes = make_cohort(60, 0)
+    of_breasts = summarise(outcomes, resamples=60, calibration=PLAIN)["calibration"]
+    assert of_breasts["lesions"] is None
+    assert of_breasts["breasts"]["meaning"] == "something"
+    of_lesions = summarise(outcomes, resamples=60, lesion_calibration=PLAIN)["calibration"]
+    assert of_lesions["breasts"] is None
+    assert of_lesions["lesions"]["fitted_on"] == "somewhere"
+
+
 def test_joining_is_named(make_cohort):
     summary = summarise(make_cohort(10, 0), resamples=60)
     assert "mean" in summary["breasts"]["joined_by"]

@@ -133,7 +133,8 @@ def figure_of(draws: Draws, *, n: int, n_patients: int, is_share: bool = False) 
     """Make a figure with its BCa interval (Efron 1987) from the draws of one statistic.
 
     BCa was chosen over plain percentiles because these hold the true value too seldom near 1 and
-    with few patients, which `benchmarks/coverage.py` shows. A share of 0 or 1 is the same in every
+    with few patients (an AUC of .95 by scan in 100 patients: .90 of cohorts against .93;
+    `benchmarks/coverage.py`). A share of 0 or 1 is the same in every
     resample; there the exact binomial interval over patients is used, as if each gave one answer.
     """
     value = float(draws.values)
