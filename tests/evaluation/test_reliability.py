@@ -43,6 +43,10 @@ def test_bins_hold_as_many_units_each():
     assert counts.tolist() == [10] * 10
 
 
+def test_a_probability_on_a_border_belongs_to_the_upper_bin():
+    assert equal_mass_bins([0.1, 0.5, 0.9], bins=2).tolist() == [0, 1, 1]
+
+
 @given(rows)
 def test_equal_probabilities_share_a_bin(rows):
     values = np.round([value for value, _ in rows], 1)

@@ -49,7 +49,8 @@ def brier_values(probabilities: ArrayLike, labels: ArrayLike) -> Array:
 def equal_mass_bins(probabilities: ArrayLike, bins: int = BINS) -> NDArray[np.intp]:
     """Return the bin of each unit, shape (units,): as many units in each as ties allow.
 
-    Equal probabilities always share a bin, so bins may be uneven or empty.
+    Equal probabilities always share a bin, so bins may be uneven or empty; one that lies on the
+    border of two bins belongs to the upper.
     """
     values = np.asarray(probabilities, dtype=np.float64)
     edges = np.quantile(values, np.arange(1, bins) / bins)
