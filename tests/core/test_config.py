@@ -160,7 +160,7 @@ def test_a_bad_value_is_told_with_what_was_expected(text, told):
 
 
 def test_a_key_that_must_be_given_is_missed():
-    with pytest.raises(BadValueError, match="run.toml: 'name' is missing"):
+    with pytest.raises(BadValueError, match=r"run\.toml: 'name' is missing"):
         read_settings("", Run, source="run.toml")
 
 

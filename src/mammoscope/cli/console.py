@@ -26,7 +26,7 @@ def tell(sentence: str) -> None:
 def tell_failures(failures: Mapping[str, str]) -> None:
     """Print one line for each input that could not be read; `failures` is name to reason."""
     for name, reason in failures.items():
-        tell(reason if reason.startswith(name) else f"{name}: {reason}")
+        tell(reason if name in reason else f"{name}: {reason}")
 
 
 def make_console(*, errors: bool = False) -> "Console":

@@ -13,8 +13,7 @@ def train(
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, as in --set epochs=3."),
     ] = None,
     out: Annotated[
-        Path | None,
-        typer.Option(help="Folder of the run; runs/<name of the settings> if left out."),
+        Path | None, typer.Option(help="Folder of the run.", show_default="runs/<its name>")
     ] = None,
 ) -> None:
     """Train a network, or go on with a broken-off run.
@@ -23,6 +22,4 @@ def train(
     """
     from mammoscope.training.run import train as run
 
-    folder = Path("runs") / config.stem if out is None else out
-    run(config, overrides or [], folder)
-    print(f"Done: {folder}")
+    print(f"Weights: {run(config, overrides or [], out)}")

@@ -1,0 +1,99 @@
+"""`mammoscope evaluate`: what is handed on, the short table, and where the JSON goes."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mammoscope.cli.evaluate import figure_rows
+
+
+def figure(value, low, high, n=10, n_patients=5):
+    return {"value": value, "low": low, "high": high, "n": n, "n_patients": n_patients}
+
+
+def make_evaluation(failures=()):
+    return {
+        "schema": "mammoscope.evaluation/1",
+        "dataset": {"name": "made", "failures": dict(failures)},
+        "counts": {"scans": 10},
+        "scans": {
+            "joined_by": "each",
+            "auc_finding": figure(0.8125, 0.7, 0.9),
+            "auc_malignant": None,
+        },
+        "froc": {
+            "rule": "inside",
+            "points": [
+                {"fp_per_scan": 0.5, "sensitivity": figure(0.6, 0.5, 0.7)},
+                {"fp_per_scan": 1.0, "sensitivity": figure(0.7, 0.6, 0.8)},
+            ],
+        },
+        "operating_points": [{"threshold": 0.25, "specificity": figure(None, None, None)}],
+        "strata": {"view": {"CC": figure(0.1, 0.0, 0.2)}},
+    }
+
+
+@pytest.fixture
+def calls(stand_in):
+    made = []
+    made_up = {"result": make_evaluation()}
+
+    def evaluate(model, archive, *, resamples, seed, limit, progress):
+        progress(1, 2)
+        made.append((model, archive, resamples, seed, limit))
+        return made_up["result"]
+
+    stand_in("mammoscope.archives.open", open_archive=lambda name, folder: (name, folder))
+    stand_in("mammoscope.models.weights", load_model=lambda name: f"model {name}")
+    stand_in("mammoscope.read.evaluate", evaluate=evaluate)
+    made.append(made_up)
+    return made
+
+
+def test_what_is_typed_is_handed_on(run, calls):
+    ended = run(
+        *("evaluate", "default", "--archive", "mini-mias", "a b"),
+        *("--limit", 3, "--resamples", 50, "--seed", 7),
+    )
+    assert ended.code == 0
+    assert calls[1] == ("model default", ("mini-mias", Path("a b")), 50, 7, 3)
+
+
+def test_the_table_holds_figures_with_their_intervals(run, calls):
+    out = run("evaluate", "default", "--archive", "made", "x").out
+    assert "default on made" in out
+    assert "0.812 (0.700 to 0.900)" in out
+
+
+def test_rows_are_all_figures_but_those_of_strata():
+    assert figure_rows(make_evaluation()) == [
+        ("scans: auc finding", "0.812 (0.700 to 0.900)", "10", "5"),
+        ("froc at 0.5 false positives a scan: sensitivity", "0.600 (0.500 to 0.700)", "10", "5"),
+        ("froc at 1 false positives a scan: sensitivity", "0.700 (0.600 to 0.800)", "10", "5"),
+        ("operating points at threshold 0.250: specificity", "-", "10", "5"),
+    ]
+
+
+def test_json_to_the_output_is_nothing_but_json(run, calls):
+    ended = run("evaluate", "default", "--archive", "made", "x", "--json", "-")
+    assert json.loads(ended.out) == make_evaluation()
+
+
+def test_json_to_a_file_leaves_the_table_on_the_output(run, calls, tmp_path):
+    path = tmp_path / "evaluation.json"
+    ended = run("evaluate", "default", "--archive", "made", "x", "--json", path)
+    assert json.loads(path.read_text()) == make_evaluation()
+    assert "auc finding" in ended.out
+
+
+def test_scans_that_could_not_be_read_are_named_and_end_with_1(run, calls):
+    calls[0]["result"] = make_evaluation({"s1": "s1.png: the file is cut short."})
+    ended = run("evaluate", "default", "--archive", "made", "x")
+    assert ended.code == 1
+    assert "auc finding" in ended.out
+    assert "s1.png: the file is cut short." in ended.err
+
+
+def test_an_archive_needs_its_folder(run):
+    assert run("evaluate", "default", "--archive", "made").code == 2
