@@ -43,12 +43,15 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(title=Text(title, style="bold"), title_justify="left")
+    console = make_console()
+    # A title of the table's own would be broken at the table's width.
+    console.print(Text(title, style="bold"), soft_wrap=True)
+    table = Table()
     for column in columns:
         table.add_column(Text(column))
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
-    make_console().print(table)
+    console.print(table)
 
 
 def share(value: float | None) -> str:
