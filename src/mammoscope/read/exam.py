@@ -1,27 +1,133 @@
 """Whole exams: files to scores, heat maps and detections of scans, breasts and the exam."""
 
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
 from pathlib import Path
 
-from mammoscope.core.errors import MammoscopeError, MissingFileError, SpacingMissingError
+import numpy as np
+
+from mammoscope.core.errors import (
+    ConfigError,
+    MammoscopeError,
+    ScanError,
+    SpacingMissingError,
+)
 from mammoscope.core.reading import BreastReading, ExamReading, ScanReading
-from mammoscope.core.vocabulary import Laterality, ViewPosition
+from mammoscope.core.vocabulary import Laterality, SpacingSource
 from mammoscope.models.weights import Model, load_model
 from mammoscope.models.whole_scan import answer, find_peaks, scan_malignancy, scan_score
 from mammoscope.read.candidates import detections, probability_of
+from mammoscope.read.find import ExamInput, find_exams
 from mammoscope.read.picture import display_picture, heat_on
 from mammoscope.scans.load import LoadedScan, read_scan
 
+__all__ = ["ExamInput", "find_exams", "read_exam", "read_loaded"]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReadOptions:
-    """What the user says about files that do not say it themselves."""
 
-    spacing_um: float | None = None
-    laterality: Laterality | None = None
-    view: ViewPosition | None = None
+def read_exam(exam: ExamInput | str | Path, model: Model | str | Path = "default") -> ExamReading:
+    """Read an exam: every scan in one pass, then its breasts and the exam.
+
+    A breast's lesion score is the highest of its scans', its malignancy their mean; the exam's are
+    those of its worse breast. Scans that cannot be read are named in `failures`.
+
+    Parameters
+    ----------
+    exam : from `find_exams`, or a file or folder that holds one exam
+    model : a model, a shipped model's name, or a weight file
+
+    Raises
+    ------
+    ConfigError
+        When the folder holds several exams.
+    MammoscopeError
+        When no scan of the exam can be read; the reason is that of the first.
+    """
+    used = model if isinstance(model, Model) else load_model(model)
+    began = time.perf_counter()
+    asked = exam if isinstance(exam, ExamInput) else _only_exam(Path(exam))
+    scans: list[ScanReading] = []
+    failures: dict[str, str] = {}
+    first: MammoscopeError | None = None
+    timings: Counter[str] = Counter()
+    for file in asked.files:
+        try:
+            mark = time.perf_counter()
+            loaded = read_scan(
+                file, spacing_um=asked.spacing_um, laterality=asked.laterality, view=asked.view
+            )
+            timings["decode"] += time.perf_counter() - mark
+            reading, steps = read_loaded(loaded, used)
+        except MammoscopeError as error:
+            failures[str(file)] = str(error)
+            first = first or error
+            continue
+        scans.append(reading)
+        timings.update(steps)
+    if not scans:
+        raise first or ScanError(f"{asked.exam_id}: the exam holds no scan.")
+    breasts = _breasts(scans, used)
+    worst = max(breasts, key=lambda breast: breast.malignancy)
+    timings["whole"] = time.perf_counter() - began
+    return ExamReading(
+        exam_id=asked.exam_id,
+        patient_id=asked.patient_id,
+        scans=tuple(scans),
+        breasts=breasts,
+        score=max(breast.score for breast in breasts),
+        malignancy=worst.malignancy,
+        probability=worst.probability,
+        contract=used.contract,
+        model_digest=used.digest,
+        warnings=(*asked.warnings, *_exam_warnings(scans)),
+        failures=failures,
+        timings_s=dict(timings),
+    )
+
+
+def _only_exam(path: Path) -> ExamInput:
+    exams, failures = find_exams([path])
+    if len(exams) > 1:
+        raise ConfigError(
+            f"{path}: holds {len(exams)} exams; read them with `mammoscope read`, or one by one from "
+            "find_exams."
+        )
+    if not exams:
+        raise ScanError(next(iter(failures.values())))
+    return exams[0]
+
+
+def _breasts(scans: list[ScanReading], model: Model) -> tuple[BreastReading, ...]:
+    sides = [side for side in (*Laterality, None) if any(s.laterality == side for s in scans)]
+    breasts = []
+    for side in sides:
+        own = [scan for scan in scans if scan.laterality == side]
+        malignancy = float(np.mean([scan.malignancy for scan in own]))
+        breasts.append(
+            BreastReading(
+                laterality=side,
+                score=max(scan.score for scan in own),
+                malignancy=malignancy,
+                probability=probability_of(malignancy, model.contract.breast_calibration),
+            )
+        )
+    return tuple(breasts)
+
+
+def _exam_warnings(scans: list[ScanReading]) -> tuple[str, ...]:
+    """Tell what makes the exam's scores less than they seem."""
+    notes = []
+    if any(scan.laterality is None for scan in scans):
+        notes.append(
+            "some files do not say which breast they show; they were scored as one breast: give "
+            "--laterality or name the files like R_CC.png"
+        )
+    views = Counter((s.laterality, s.view) for s in scans if s.laterality and s.view)
+    doubled = [f"{side} {view}" for (side, view), count in views.items() if count > 1]
+    if doubled:
+        notes.append(f"several scans of the same view: {', '.join(doubled)}")
+    if any(scan.spacing_source is SpacingSource.ASSUMED for scan in scans):
+        notes.append("the size of some scans' pixels is assumed; sizes in millimetres are uncertain")
+    return tuple(notes)
 
 
 def read_loaded(scan: LoadedScan, model: Model) -> tuple[ScanReading, dict[str, float]]:

@@ -1,0 +1,209 @@
+"""What a DICOM header says of a mammogram: who, which breast, which view, how large a pixel is."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from pydicom.dataset import Dataset
+from pydicom.uid import UID
+
+from mammoscope.core.records import Spacing
+from mammoscope.core.vocabulary import Intent, Laterality, ViewPosition
+
+SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+LARGEST_SPACING_MM = 2.0
+
+VIEW_CODES = {
+    # DICOM PS3.16, CID 4014: SNOMED CT code, and the older SNOMED RT one.
+    "399162004": ViewPosition.CC,
+    "R-10242": ViewPosition.CC,
+    "399368009": ViewPosition.MLO,
+    "R-10226": ViewPosition.MLO,
+    "399260004": ViewPosition.ML,
+    "R-10224": ViewPosition.ML,
+    "399352003": ViewPosition.LM,
+    "R-10228": ViewPosition.LM,
+    "399099002": ViewPosition.LMO,
+    "R-10230": ViewPosition.LMO,
+    "399192008": ViewPosition.XCCL,
+    "R-1024A": ViewPosition.XCCL,
+    "399101009": ViewPosition.XCCM,
+    "R-1024B": ViewPosition.XCCM,
+    "399196006": ViewPosition.FB,
+    "R-10244": ViewPosition.FB,
+    "399188001": ViewPosition.SIO,
+    "R-102D0": ViewPosition.SIO,
+    "441555000": ViewPosition.ISO,
+}
+_CBIS = re.compile(r"^(?:Mass|Calc)-(?:Training|Test)_(P_\d{5})_(LEFT|RIGHT)_(CC|MLO)(?:_\d+)?$")
+Word = TypeVar("Word", Laterality, ViewPosition)
+_SIDE_WORDS = {"L": "L", "LEFT": "L", "R": "R", "RIGHT": "R"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DicomFacts:
+    """Facts of a DICOM mammogram's header; what it does not say is None.
+
+    `cbis_scan` is the name of the CBIS-DDSM scan where the patient id is one. `spacing_mm` is
+    (row, column); `spacing_tag` names the attribute that it came from.
+    """
+
+    rows: int
+    columns: int
+    bits_stored: int
+    photometric: str
+    transfer_syntax: str
+    modality: str | None
+    intent: Intent | None
+    manufacturer: str | None
+    patient_id: str | None
+    study_uid: str | None
+    sop_uid: str | None
+    laterality: Laterality | None
+    view: ViewPosition | None
+    spacing_mm: Spacing | None
+    spacing_tag: str | None
+    cbis_scan: str | None
+    warnings: tuple[str, ...]
+
+
+def cbis_name(patient_id: str | None) -> tuple[str, Laterality, ViewPosition] | None:
+    """Take a CBIS-DDSM patient id apart, e.g. ``Mass-Test_P_00820_LEFT_CC``: the archive puts
+    patient, side and view into that one tag. None where it is not one.
+    """
+    found = _CBIS.match(patient_id or "")
+    if found is None:
+        return None
+    return found[1], Laterality(found[2][0]), ViewPosition(found[3])
+
+
+def facts_of(header: Dataset) -> DicomFacts:
+    """Gather the facts of a header; contradictions are told in `warnings`, the first tag wins."""
+    warnings: list[str] = []
+    spacing, tag = _spacing(header, warnings)
+    given = _text(header, "PatientID")
+    cbis = cbis_name(given)
+    syntax = getattr(header, "file_meta", Dataset()).get("TransferSyntaxUID", "")
+    return DicomFacts(
+        rows=int(header.get("Rows") or 0),
+        columns=int(header.get("Columns") or 0),
+        bits_stored=int(header.get("BitsStored") or 0),
+        photometric=str(header.get("PhotometricInterpretation") or ""),
+        transfer_syntax=UID(syntax).name if syntax else "Implicit VR Little Endian",
+        modality=_text(header, "Modality"),
+        intent=_intent(header),
+        manufacturer=_text(header, "Manufacturer"),
+        patient_id=cbis[0] if cbis else given,
+        study_uid=_text(header, "StudyInstanceUID"),
+        sop_uid=_text(header, "SOPInstanceUID"),
+        laterality=_agreed("laterality", _lateralities(header), warnings),
+        view=_agreed("view", _views(header), warnings),
+        spacing_mm=spacing,
+        spacing_tag=tag,
+        cbis_scan=given if cbis else None,
+        warnings=tuple(warnings),
+    )
+
+
+def _text(header: Dataset, keyword: str) -> str | None:
+    return str(header.get(keyword) or "").strip() or None
+
+
+def _intent(header: Dataset) -> Intent | None:
+    said = (_text(header, "PresentationIntentType") or "").upper()
+    if said in set(Intent):
+        return Intent(said)
+    if str(header.get("SOPClassUID", "")).startswith(SECONDARY_CAPTURE):
+        return Intent.FILM
+    return None
+
+
+def _agreed(what: str, found: Iterator[tuple[str, Word]], warnings: list[str]) -> Word | None:
+    """Take the first of the tags that say something, and tell where another contradicts it."""
+    said = list(found)
+    for tag, word in said[1:]:
+        if word != said[0][1]:
+            warnings.append(
+                f"the header contradicts itself on the {what}: {said[0][0]} says {said[0][1]}, "
+                f"{tag} says {word}; the first is used"
+            )
+            break
+    return said[0][1] if said else None
+
+
+def _lateralities(header: Dataset) -> Iterator[tuple[str, Laterality]]:
+    for tag in ("ImageLaterality", "Laterality"):
+        word = _SIDE_WORDS.get((_text(header, tag) or "").upper())
+        if word:
+            yield tag, Laterality(word)
+    for group in _functional_groups(header, "FrameAnatomySequence"):
+        word = _SIDE_WORDS.get((_text(group, "FrameLaterality") or "").upper())
+        if word:
+            yield "FrameLaterality", Laterality(word)
+    cbis = cbis_name(_text(header, "PatientID"))
+    if cbis:
+        yield "PatientID", cbis[1]
+
+
+def _views(header: Dataset) -> Iterator[tuple[str, ViewPosition]]:
+    said = (_text(header, "ViewPosition") or "").upper()
+    if said in set(ViewPosition):
+        yield "ViewPosition", ViewPosition(said)
+    for item in header.get("ViewCodeSequence") or ():
+        code = VIEW_CODES.get(str(item.get("CodeValue") or ""))
+        if code:
+            yield "ViewCodeSequence", code
+    # CBIS-DDSM keeps the view where the patient's orientation belongs.
+    orientation = header.get("PatientOrientation")
+    if isinstance(orientation, str) and orientation.upper() in set(ViewPosition):
+        yield "PatientOrientation", ViewPosition(orientation.upper())
+    cbis = cbis_name(_text(header, "PatientID"))
+    if cbis:
+        yield "PatientID", cbis[2]
+    for tag in ("SeriesDescription", "ProtocolName", "AcquisitionDeviceProcessingDescription"):
+        words = re.split(r"[^A-Z]+", (_text(header, tag) or "").upper())
+        for word in words:
+            # Descriptions write "RCC" and "L MLO" alike.
+            bare = word[1:] if word[:1] in ("L", "R") and word[1:] in ("CC", "MLO", "ML") else word
+            if bare in ("CC", "MLO", "ML", "LM", "XCCL", "XCCM"):
+                yield tag, ViewPosition(bare)
+
+
+def _functional_groups(header: Dataset, keyword: str) -> Iterator[Dataset]:
+    for group in header.get("SharedFunctionalGroupsSequence") or ():
+        yield from group.get(keyword) or ()
+
+
+def _spacing(header: Dataset, warnings: list[str]) -> tuple[Spacing | None, str | None]:
+    """Take the spacing from the first tag that holds a possible one.
+
+    PixelSpacing is calibrated; ImagerPixelSpacing is measured at the detector, so the breast, which
+    lies above it, is magnified by the estimated factor where one is given (DICOM PS3.3, C.8.11.7);
+    NominalScannedPixelSpacing is that of a film scanner.
+    """
+    tags: tuple[tuple[str, Callable[[], float]], ...] = (
+        ("PixelSpacing", lambda: 1.0),
+        ("ImagerPixelSpacing", lambda: _magnification(header)),
+        ("NominalScannedPixelSpacing", lambda: 1.0),
+    )
+    for tag, divisor in tags:
+        value: Any = header.get(tag)
+        if value is None or value == "":
+            continue
+        try:
+            row, column = (float(part) / divisor() for part in value)
+        except (TypeError, ValueError):
+            row = column = -1.0
+        if 0 < row <= LARGEST_SPACING_MM and 0 < column <= LARGEST_SPACING_MM:
+            return (row, column), tag
+        warnings.append(f"{tag} is {value}, which no mammogram can have; it is ignored")
+    return None, None
+
+
+def _magnification(header: Dataset) -> float:
+    try:
+        factor = float(header.get("EstimatedRadiographicMagnificationFactor") or 1.0)
+    except (TypeError, ValueError):
+        return 1.0
+    return factor if factor > 0 else 1.0

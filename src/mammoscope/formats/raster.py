@@ -1,0 +1,173 @@
+"""Scans as plain pictures: PNG, TIFF, PGM, JPEG and WebP to arrays of grey levels.
+
+The resolution that such files may carry ("dpi") is not read: screens and print programs write it at
+will, and a wrong size in millimetres is worse than none.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from mammoscope.core.errors import (
+    CorruptFileError,
+    MissingFileError,
+    ScanError,
+    UnknownFormatError,
+)
+
+LARGEST_PX = 200_000_000
+"""No mammogram has more pixels; the largest films of DDSM have about 36 million."""
+_PGM_HEADER = re.compile(
+    rb"^(P[25])(?:\s+#[^\n]*)*\s+(\d+)(?:\s+#[^\n]*)*\s+(\d+)(?:\s+#[^\n]*)*\s+(\d+)"
+)
+
+
+def is_raster(head: bytes) -> bool:
+    """Tell by its first 16 bytes whether a file is one of the pictures read here."""
+    return (
+        head.startswith((b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"II*\x00", b"MM\x00*"))
+        or (head[:2] in (b"P5", b"P2") and head[2:3].isspace())
+        or (head[:4] == b"RIFF" and head[8:12] == b"WEBP")
+    )
+
+
+def read_raster(path: str | Path) -> NDArray[Any]:
+    """Read a picture of grey levels.
+
+    Returns
+    -------
+    ndarray of shape (rows, columns), uint8 or uint16 (float32 for TIFF of floats), as stored
+
+    Raises
+    ------
+    MissingFileError
+        When there is no such file.
+    UnknownFormatError
+        When it is none of these formats.
+    CorruptFileError
+        When it is damaged or cut short; nothing is ever filled up.
+    ScanError
+        When it is a picture in colour, of several pages, or too large.
+    """
+    file = Path(path)
+    if not file.is_file():
+        raise MissingFileError(f"{file}: there is no such file.")
+    with file.open("rb") as stream:
+        head = stream.read(16)
+    if not is_raster(head):
+        raise UnknownFormatError(
+            f"{file}: not a PNG, TIFF, PGM, JPEG or WebP picture; expected a mammogram in one of "
+            "these formats or as DICOM."
+        )
+    if head[:2] in (b"P2", b"P5"):
+        return _read_pgm(file)
+    if head[:2] in (b"II", b"MM"):
+        return _read_tiff(file)
+    return _read_with_pillow(file)
+
+
+def _read_pgm(path: Path) -> NDArray[Any]:
+    data = path.read_bytes()
+    header = _PGM_HEADER.match(data)
+    if header is None:
+        raise CorruptFileError(f"{path}: the heading of the PGM file is damaged; get it again.")
+    columns, rows, top = (int(header[i]) for i in (2, 3, 4))
+    _check_size(path, rows, columns)
+    if not 0 < top < 65536:
+        raise CorruptFileError(f"{path}: a PGM file cannot have {top} grey levels; get it again.")
+    # PGM (netpbm): two bytes a sample, the high one first, when there are more than 256 levels.
+    dtype = np.dtype(np.uint8) if top < 256 else np.dtype(">u2")
+    if header[1] == b"P5":
+        body = data[header.end() + 1 :]
+        if len(body) < rows * columns * dtype.itemsize:
+            raise CorruptFileError(
+                f"{path}: {len(body)} of {rows * columns * dtype.itemsize} bytes of pixels are "
+                "there; the file was cut short, get it again."
+            )
+        image = np.frombuffer(body, dtype, rows * columns)
+    else:
+        words = re.sub(rb"#[^\n]*", b"", data[header.end() :]).split()
+        if len(words) < rows * columns or not all(word.isdigit() for word in words):
+            raise CorruptFileError(
+                f"{path}: {len(words)} of {rows * columns} pixels are there, or some are no "
+                "numbers; get the file again."
+            )
+        image = np.array(words[: rows * columns], dtype=np.int64)
+    if image.size and int(image.max()) > top:
+        raise CorruptFileError(f"{path}: a pixel is larger than the file's {top}; get it again.")
+    return image.reshape(rows, columns).astype(np.uint8 if top < 256 else np.uint16)
+
+
+def _read_tiff(path: Path) -> NDArray[Any]:
+    try:
+        with tifffile.TiffFile(path) as tiff:
+            if len(tiff.pages) > 1:
+                raise ScanError(
+                    f"{path}: a TIFF of {len(tiff.pages)} pages; save the mammogram as one page."
+                )
+            page = tiff.pages[0]
+            _check_size(path, int(page.shape[0]), int(page.shape[1]))
+            image = page.asarray()
+            white_is_zero = getattr(page, "photometric", None) == tifffile.PHOTOMETRIC.MINISWHITE
+    except ScanError:
+        raise
+    except Exception as error:  # noqa: BLE001 tifffile and its codecs raise many kinds
+        raise CorruptFileError(
+            f"{path}: the TIFF file is damaged or cut short ({error}); get it again."
+        ) from error
+    if image.dtype.kind not in "uf" or (image.dtype.kind == "u" and image.dtype.itemsize > 2):
+        raise ScanError(f"{path}: a TIFF of {image.dtype}; expected 8 or 16 bits or floats.")
+    if white_is_zero and image.dtype.kind == "u":
+        image = np.iinfo(image.dtype).max - image
+    return _one_channel(path, image)
+
+
+def _read_with_pillow(path: Path) -> NDArray[Any]:
+    try:
+        with Image.open(path) as picture:
+            _check_size(path, picture.height, picture.width)
+            if picture.mode in ("P", "PA", "CMYK", "YCbCr", "1"):
+                picture = picture.convert("RGB")
+            image = np.asarray(picture)
+    except Image.DecompressionBombError as error:
+        raise ScanError(f"{path}: far more pixels than a mammogram has ({error}).") from error
+    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+        raise CorruptFileError(
+            f"{path}: the picture is damaged or cut short ({error}); get it again."
+        ) from error
+    if image.dtype == np.int32:
+        image = image.astype(np.uint16)
+    return _one_channel(path, image)
+
+
+def _check_size(path: Path, rows: int, columns: int) -> None:
+    if rows < 1 or columns < 1:
+        raise CorruptFileError(f"{path}: the picture is {rows} x {columns} pixels; get it again.")
+    if rows * columns > LARGEST_PX:
+        raise ScanError(f"{path}: {rows} x {columns} pixels are more than any mammogram has.")
+
+
+def _one_channel(path: Path, image: NDArray[Any]) -> NDArray[Any]:
+    """Take a grey picture out of equal colour channels; refuse real colour and transparency."""
+    if image.ndim == 2:
+        return image
+    colours = image.shape[-1] if image.ndim == 3 else 0
+    if colours in (2, 4):
+        alpha = image[..., -1]
+        if (alpha != np.iinfo(image.dtype).max).any():
+            raise ScanError(f"{path}: the picture is partly transparent; a mammogram is not.")
+        image = image[..., :-1]
+    if image.ndim == 3 and image.shape[-1] in (1, 3):
+        first = image[..., 0]
+        if all(np.array_equal(first, image[..., i]) for i in range(1, image.shape[-1])):
+            return np.ascontiguousarray(first)
+        raise ScanError(
+            f"{path}: a picture in colour, such as a photograph or a screenshot; expected the grey "
+            "levels of a mammogram."
+        )
+    raise ScanError(f"{path}: an array of shape {image.shape} is no two-dimensional scan.")

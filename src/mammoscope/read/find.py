@@ -1,0 +1,134 @@
+"""Files and folders to exams: which files belong together, in the order they are looked at."""
+
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mammoscope.core.errors import MammoscopeError, MissingFileError
+from mammoscope.core.vocabulary import Laterality, ViewPosition
+from mammoscope.scans.load import FileFacts, read_file_facts
+
+HANGING = (
+    (Laterality.RIGHT, ViewPosition.CC),
+    (Laterality.LEFT, ViewPosition.CC),
+    (Laterality.RIGHT, ViewPosition.MLO),
+    (Laterality.LEFT, ViewPosition.MLO),
+)
+"""The order in which radiologists hang the four standard views."""
+IGNORED = {"DICOMDIR", "THUMBS.DB"}
+IGNORED_ENDINGS = {".txt", ".csv", ".json", ".xml", ".html", ".md", ".pdf", ".xlsx", ".zip", ".log"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExamInput:
+    """Files of one exam in hanging order, with what the user says of them."""
+
+    exam_id: str
+    patient_id: str | None
+    files: tuple[Path, ...]
+    spacing_um: float | None = None
+    laterality: Laterality | None = None
+    view: ViewPosition | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def find_exams(
+    paths: Iterable[str | Path],
+    *,
+    spacing_um: float | None = None,
+    laterality: Laterality | None = None,
+    view: ViewPosition | None = None,
+) -> tuple[list[ExamInput], dict[str, str]]:
+    """Find the exams among files and folders, from headers and names alone.
+
+    Files of one study are one exam; files without a study belong to the exam of their folder. In
+    CBIS-DDSM every scan is a study of its own, so there the patient's scans are joined.
+
+    Returns
+    -------
+    The exams, and for each file that cannot be one of a mammogram the reason.
+
+    Raises
+    ------
+    MissingFileError
+        When there is no such file or folder, or no file in any of them.
+    """
+    groups: dict[str, list[FileFacts]] = {}
+    failures: dict[str, str] = {}
+    found = False
+    for file in _files(paths):
+        found = True
+        try:
+            facts = read_file_facts(file)
+        except MammoscopeError as error:
+            failures[str(file)] = str(error)
+            continue
+        groups.setdefault(_key(facts), []).append(facts)
+    if not found:
+        raise MissingFileError(
+            f"{', '.join(map(str, paths))}: there is no file of a scan here; "
+            "give DICOM, PNG, TIFF or PGM files, or a folder that holds some."
+        )
+    exams = [
+        ExamInput(
+            exam_id=_exam_id(members),
+            patient_id=members[0].patient_id,
+            files=tuple(f.path for f in sorted(members, key=_place)),
+            spacing_um=spacing_um,
+            laterality=laterality,
+            view=view,
+            warnings=_notes(members),
+        )
+        for members in groups.values()
+    ]
+    return exams, failures
+
+
+def _files(paths: Iterable[str | Path]) -> Iterator[Path]:
+    """Every file that was named, and every file below a folder that may be a scan, sorted."""
+    for path in map(Path, paths):
+        if path.is_file():
+            yield path
+        elif path.is_dir():
+            for folder, folders, names in os.walk(path):
+                folders[:] = sorted(name for name in folders if not name.startswith("."))
+                for name in sorted(names):
+                    ending = Path(name).suffix.lower()
+                    hidden = name.startswith(".") or name.upper() in IGNORED
+                    if not hidden and ending not in IGNORED_ENDINGS:
+                        yield Path(folder) / name
+        else:
+            raise MissingFileError(f"{path}: there is no such file or folder.")
+
+
+def _is_cbis(facts: FileFacts) -> bool:
+    return bool(facts.patient_id and facts.patient_id.startswith("P_") and facts.cbis_scan)
+
+
+def _key(facts: FileFacts) -> str:
+    if _is_cbis(facts):
+        return f"patient {facts.patient_id}"
+    if facts.exam_id:
+        return f"study {facts.exam_id}"
+    if facts.patient_id:
+        return f"patient {facts.patient_id}"
+    return f"folder {facts.path.parent}"
+
+
+def _exam_id(members: list[FileFacts]) -> str:
+    first = members[0]
+    if _is_cbis(first) or not first.exam_id:
+        return first.patient_id or first.path.parent.resolve().name or first.path.stem
+    return first.exam_id
+
+
+def _notes(members: list[FileFacts]) -> tuple[str, ...]:
+    if _is_cbis(members[0]) and len({m.exam_id for m in members}) > 1:
+        return ("CBIS-DDSM files each scan as a study of its own; the patient's scans were joined",)
+    return ()
+
+
+def _place(facts: FileFacts) -> tuple[int, str]:
+    pair = (facts.laterality, facts.view)
+    return (HANGING.index(pair) if pair in HANGING else len(HANGING), str(facts.path))

@@ -1,0 +1,288 @@
+"""A file, or an archive's record of one, to an image with its spacing and facts."""
+
+import base64
+import io
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from html import escape
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mammoscope.core.errors import MissingFileError, ScanError, UnknownFormatError
+from mammoscope.core.records import Scan, Spacing
+from mammoscope.core.vocabulary import Intent, Laterality, SpacingSource, ViewPosition
+from mammoscope.formats.cbis_spacing import film_of
+from mammoscope.formats.dicom import Values, read_dicom, read_facts
+from mammoscope.formats.dicom_facts import DicomFacts
+from mammoscope.formats.raster import is_raster, read_raster
+from mammoscope.scans.breast import breast_mask
+
+SMALLEST_SIDE_PX = 300
+"""mini-MIAS, the coarsest archive of whole scans, has 1024; below 300 no lesion can be seen."""
+BRIGHTEST_AIR = 0.08
+"""Largest middle grey level round a breast, as a share of the picture's range: at most 0.055 on
+mini-MIAS and 0.001 on CBIS-DDSM, more than 0.09 on most photographs, screenshots and pages."""
+_WORDS = re.compile(r"[A-Za-z]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedScan:
+    """A scan in memory.
+
+    Attributes
+    ----------
+    image : ndarray of shape (rows, columns), integers or float32 as read; dense tissue bright
+    spacing_mm : (row, column) distance between pixel centres; None where nobody knows it
+    spacing_source : where `spacing_mm` came from
+    exam_id : the file's study, None where it does not say
+    facts : further facts of the file, in words
+    """
+
+    path: Path
+    image: NDArray[Any]
+    spacing_mm: Spacing | None
+    spacing_source: SpacingSource | None
+    laterality: Laterality | None
+    view: ViewPosition | None
+    patient_id: str | None
+    exam_id: str | None
+    intent: Intent | None
+    warnings: tuple[str, ...] = ()
+    facts: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+
+    def _repr_html_(self) -> str:
+        small = Image.fromarray(_to_bytes(self.image))
+        small.thumbnail((240, 320))
+        stream = io.BytesIO()
+        small.save(stream, "PNG")
+        picture = base64.b64encode(stream.getvalue()).decode()
+        spacing = (
+            f"{self.spacing_mm[0]:.4g} x {self.spacing_mm[1]:.4g} mm ({self.spacing_source})"
+            if self.spacing_mm
+            else "unknown"
+        )
+        rows = {
+            "file": self.path.name,
+            "size": f"{self.image.shape[0]} x {self.image.shape[1]} pixels",
+            "spacing": spacing,
+            "laterality": str(self.laterality or "unknown"),
+            "view": str(self.view or "unknown"),
+        }
+        table = "".join(f"<tr><th>{k}</th><td>{escape(v)}</td></tr>" for k, v in rows.items())
+        return f'<table>{table}</table><img src="data:image/png;base64,{picture}" alt="scan">'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileFacts:
+    """What a file says without its pixels being decoded."""
+
+    path: Path
+    patient_id: str | None = None
+    exam_id: str | None = None
+    laterality: Laterality | None = None
+    view: ViewPosition | None = None
+    cbis_scan: str | None = None
+
+
+def read_file_facts(path: str | Path) -> FileFacts:
+    """Read who and what a file shows, without its pixels.
+
+    Raises
+    ------
+    MissingFileError, UnknownFormatError, CorruptFileError
+        When it cannot be read at all.
+    """
+    file = Path(path)
+    named = _from_name(file)
+    if _is_raster(file):
+        return FileFacts(path=file, laterality=named[0], view=named[1])
+    facts = read_facts(file)
+    return FileFacts(
+        path=file,
+        patient_id=facts.patient_id,
+        exam_id=facts.study_uid,
+        laterality=facts.laterality or named[0],
+        view=facts.view or named[1],
+        cbis_scan=facts.cbis_scan,
+    )
+
+
+def read_scan(
+    path: str | Path,
+    *,
+    spacing_um: float | None = None,
+    values: Values = "modality",
+    laterality: Laterality | None = None,
+    view: ViewPosition | None = None,
+) -> LoadedScan:
+    """Read a mammogram from a DICOM, PNG, TIFF, PGM, JPEG or WebP file; its content tells which.
+
+    Parameters
+    ----------
+    spacing_um : side of a pixel in micrometres; goes before what the file says
+    values : see `mammoscope.formats.dicom.read_dicom`
+    laterality, view : go before what the file says
+
+    Raises
+    ------
+    MissingFileError, UnknownFormatError, CorruptFileError, MissingDecoderError
+        When the file cannot be decoded.
+    ScanError
+        When it is no mammogram.
+    """
+    file = Path(path)
+    named = _from_name(file)
+    if _is_raster(file):
+        scan = LoadedScan(
+            path=file,
+            image=_checked(file, read_raster(file)),
+            spacing_mm=None,
+            spacing_source=None,
+            laterality=named[0],
+            view=named[1],
+            patient_id=None,
+            exam_id=None,
+            intent=None,
+        )
+    else:
+        scan = _from_dicom(file, values, named)
+    return _told(scan, spacing_um, laterality, view)
+
+
+def load(scan: Scan, *, spacing_um: float | None = None) -> LoadedScan:
+    """Open an archive's scan; what the archive knows goes before what the file says."""
+    loaded = read_scan(scan.path, laterality=scan.laterality, view=scan.view)
+    if scan.spacing_mm is not None:
+        loaded = replace(
+            loaded, spacing_mm=scan.spacing_mm, spacing_source=scan.spacing_source
+        )
+    loaded = replace(
+        loaded,
+        patient_id=scan.patient_id,
+        exam_id=scan.exam_id,
+        intent=scan.intent or loaded.intent,
+    )
+    return _told(loaded, spacing_um, None, None)
+
+
+def _told(
+    scan: LoadedScan,
+    spacing_um: float | None,
+    laterality: Laterality | None,
+    view: ViewPosition | None,
+) -> LoadedScan:
+    """Lay over a scan what the user or the archive says."""
+    if spacing_um is not None:
+        side = spacing_um / 1000
+        scan = replace(scan, spacing_mm=(side, side), spacing_source=SpacingSource.USER)
+    return replace(scan, laterality=laterality or scan.laterality, view=view or scan.view)
+
+
+def _is_raster(file: Path) -> bool:
+    if not file.is_file():
+        raise MissingFileError(f"{file}: there is no such file.")
+    with file.open("rb") as stream:
+        head = stream.read(132)
+    if not head:
+        raise UnknownFormatError(f"{file}: the file is empty; expected a mammogram.")
+    return is_raster(head)
+
+
+def _from_dicom(
+    file: Path, values: Values, named: tuple[Laterality | None, ViewPosition | None]
+) -> LoadedScan:
+    dicom = read_dicom(file, values=values)
+    facts = dicom.facts
+    image = _large_enough(file, dicom.image)
+    spacing, source = facts.spacing_mm, SpacingSource.HEADER
+    notes = list(facts.warnings)
+    if spacing is None and facts.cbis_scan is not None:
+        spacing, source = _cbis_spacing(facts, image.shape, notes), SpacingSource.DDSM_JOIN
+    return LoadedScan(
+        path=file,
+        image=image,
+        spacing_mm=spacing,
+        spacing_source=source if spacing else None,
+        laterality=facts.laterality or named[0],
+        view=facts.view or named[1],
+        patient_id=facts.patient_id,
+        exam_id=facts.study_uid,
+        intent=facts.intent,
+        warnings=tuple(notes),
+        facts=MappingProxyType(
+            {
+                "transfer syntax": facts.transfer_syntax,
+                "bits": str(facts.bits_stored),
+                "photometric": facts.photometric,
+                "spacing from": facts.spacing_tag or "",
+            }
+        ),
+    )
+
+
+def _cbis_spacing(facts: DicomFacts, shape: tuple[int, ...], notes: list[str]) -> Spacing | None:
+    """Look a CBIS-DDSM scan up in the packaged table; its header has no spacing."""
+    film = film_of(facts.cbis_scan or "")
+    if film is None:
+        return None
+    if (film.rows, film.columns) != tuple(shape):
+        notes.append(
+            f"CBIS-DDSM publishes {facts.cbis_scan} with {film.rows} x {film.columns} pixels, the "
+            f"file has {shape[0]} x {shape[1]}; the packaged spacing is not used"
+        )
+        return None
+    return film.spacing_mm
+
+
+def _from_name(file: Path) -> tuple[Laterality | None, ViewPosition | None]:
+    """Find side and view among the words of a file's name, such as R_MLO, LEFT_CC or lcc."""
+    side: Laterality | None = None
+    view: ViewPosition | None = None
+    for word in (w.upper() for w in _WORDS.findall(file.stem)):
+        if word[:1] in ("L", "R") and word[1:] in ("CC", "MLO"):
+            side, view = side or Laterality(word[0]), view or ViewPosition(word[1:])
+        elif word in ("L", "R", "LEFT", "RIGHT"):
+            side = side or Laterality(word[0])
+        elif word in set(ViewPosition):
+            view = view or ViewPosition(word)
+    return side, view
+
+
+def _large_enough(file: Path, image: NDArray[Any]) -> NDArray[Any]:
+    if min(image.shape) < SMALLEST_SIDE_PX:
+        raise ScanError(
+            f"{file}: {image.shape[0]} x {image.shape[1]} pixels are too few for a mammogram "
+            f"(at least {SMALLEST_SIDE_PX} a side); give the scan in its full size."
+        )
+    return image
+
+
+def _checked(file: Path, image: NDArray[Any]) -> NDArray[Any]:
+    """Refuse a picture that cannot be a mammogram; no header says what a raster file shows."""
+    _large_enough(file, image)
+    step = max(1, min(image.shape) // 400)
+    small = np.ascontiguousarray(image[::step, ::step], dtype=np.float32)
+    try:
+        mask = breast_mask(small, 0.5)
+    except ScanError as error:
+        raise ScanError(f"{file}: {error}") from error
+    low, high = (float(v) for v in np.percentile(small, (0, 99.5)))
+    air = float(np.median((small[~mask] - low) / (high - low))) if not mask.all() else 1.0
+    if air > BRIGHTEST_AIR:
+        raise ScanError(
+            f"{file}: no dark film or air lies round a breast, as on every mammogram; this looks "
+            "like a photograph, a screenshot or an inverted scan."
+        )
+    return image
+
+
+def _to_bytes(image: NDArray[Any]) -> NDArray[np.uint8]:
+    low, high = (float(v) for v in np.percentile(image[::8, ::8], (0.5, 99.5)))
+    scaled = (image.astype(np.float32) - low) / max(high - low, 1e-9)
+    return np.asarray(np.clip(scaled * 255, 0, 255), dtype=np.uint8)
