@@ -24,6 +24,7 @@ def make_evaluation(failures=()):
         },
         "froc": {
             "rule": "inside",
+            "at_1_fp_per_scan": {"kind": {"MASS": figure(0.1, 0.0, 0.2)}},
             "points": [
                 {"fp_per_scan": 0.5, "sensitivity": figure(0.6, 0.5, 0.7)},
                 {"fp_per_scan": 1.0, "sensitivity": figure(0.7, 0.6, 0.8)},
@@ -66,18 +67,19 @@ def test_the_table_holds_figures_with_their_intervals(run, calls):
     assert "0.812 (0.700 to 0.900)" in out
 
 
-def test_rows_are_all_figures_but_those_of_strata():
+def test_rows_are_all_figures_but_those_of_groups():
     assert figure_rows(make_evaluation()) == [
         ("scans: auc finding", "0.812 (0.700 to 0.900)", "10", "5"),
         ("froc at 0.5 false positives a scan: sensitivity", "0.600 (0.500 to 0.700)", "10", "5"),
         ("froc at 1 false positives a scan: sensitivity", "0.700 (0.600 to 0.800)", "10", "5"),
-        ("operating points at threshold 0.250: specificity", "-", "10", "5"),
+        ("marks at threshold 0.250: specificity", "-", "10", "5"),
     ]
 
 
 def test_json_to_the_output_is_nothing_but_json(run, calls):
     ended = run("evaluate", "default", "--archive", "made", "x", "--json", "-")
     assert json.loads(ended.out) == make_evaluation()
+    assert ended.err == ""
 
 
 def test_json_to_a_file_leaves_the_table_on_the_output(run, calls, tmp_path):

@@ -223,3 +223,21 @@ def test_a_name_that_the_output_cannot_write_does_not_stop_it():
     )
     assert ended.returncode == 0, ended.stderr
     assert ended.stderr == "mammoscope: \\u2713\n"
+
+
+@pytest.mark.parametrize(("switches", "shown"), [((), False), (("--debug",), True)])
+def test_other_packages_warnings_are_shown_to_who_looks_for_a_fault(switches, shown):
+    program = (
+        "import logging, sys, types, warnings\n"
+        "def train(*_):\n"
+        "    warnings.warn('warned of')\n"
+        "    logging.getLogger('pydicom').warning('logged')\n"
+        "    logging.getLogger('mammoscope.training').warning('our own')\n"
+        "sys.modules['mammoscope.training.run'] = types.SimpleNamespace(train=train)\n"
+        "from mammoscope.cli.main import main\n"
+        f"sys.exit(main([*{switches!r}, 'train', '--config', 'a.toml']))\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert ended.returncode == 0
+    assert "mammoscope: our own\n" in ended.stderr
+    assert ("warned of" in ended.stderr) == ("logged" in ended.stderr) == shown

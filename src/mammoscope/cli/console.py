@@ -81,6 +81,7 @@ def counting(what: str) -> Iterator["Callable[[int, int], None]"]:
     """Show a bar on a terminal's error stream; yields a function of (done, total)."""
     from rich.progress import Progress
 
-    with Progress(console=make_console(errors=True), transient=True) as bar:
+    console = make_console(errors=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
         line = bar.add_task(what, total=None)
         yield lambda done, total: bar.update(line, completed=done, total=total)

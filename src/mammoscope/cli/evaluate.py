@@ -64,10 +64,13 @@ def _put(measured: Mapping[str, Any], json_to: str | None, title: str) -> None:
 
 
 def figure_rows(measured: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Rows of the short table: all figures of `evaluation.json` but those of its strata."""
+    """Rows of the short table: the figures of `evaluation.json` but those of groups of findings."""
     rows: list[tuple[str, ...]] = []
-    for section in ("scans", "breasts", "patients", "froc", "pointing_game", "operating_points"):
-        _collect(measured.get(section), section.replace("_", " "), rows)
+    for section in ("scans", "breasts", "patients"):
+        _collect(measured.get(section), section, rows)
+    _collect((measured.get("froc") or {}).get("points"), "froc", rows)
+    _collect(measured.get("pointing_game"), "pointing game", rows)
+    _collect(measured.get("operating_points"), "marks", rows)
     return rows
 
 
@@ -83,7 +86,7 @@ def _collect(part: Any, name: str, rows: list[tuple[str, ...]]) -> None:
         rows.append((name, with_interval(part), *counts))
         return
     for key, value in part.items():
-        _collect(value, name if key == "points" else f"{name}: {key.replace('_', ' ')}", rows)
+        _collect(value, f"{name}: {key.replace('_', ' ')}", rows)
 
 
 def _mark(item: Any) -> str:

@@ -78,7 +78,16 @@ def _before(
 ) -> None:
     if isinstance(context.obj, Switches):
         context.obj.debug = debug
-    logging.basicConfig(format="mammoscope: %(message)s", level=logging.WARNING)
+    _listen(debug)
+
+
+def _listen(debug: bool) -> None:
+    """Show our own warnings, and those of other packages to who looks for a fault."""
+    logging.captureWarnings(not debug)
+    shown = logging.StreamHandler()
+    if not debug:
+        shown.addFilter(logging.Filter("mammoscope"))
+    logging.basicConfig(format="mammoscope: %(message)s", handlers=[shown])
     logging.getLogger("mammoscope").setLevel(logging.DEBUG if debug else logging.WARNING)
 
 

@@ -43,7 +43,7 @@ def read_and_write(
             with busy(f"Reading {exam.exam_id}"):
                 reading = read_exam(exam, model)
         except MammoscopeError as error:
-            failures[exam.exam_id] = str(error)
+            failures[str(exam.files[0])] = str(error)
             continue
         failures.update(reading.failures)
         done.append((reading, write_report(reading, folder)))
