@@ -1,0 +1,85 @@
+"""A reading as `findings.json`: stable keys for other programs (schema mammoscope.findings/1)."""
+
+from typing import Any
+
+from mammoscope.core.reading import ExamReading, ScanReading
+from mammoscope.core.records import Detection
+
+SCHEMA = "mammoscope.findings/1"
+NOTICE = "Research software, not a medical device: not for diagnosis or treatment."
+
+
+def findings_json(reading: ExamReading) -> dict[str, Any]:
+    """Return a reading as plain values that `json.dumps` takes.
+
+    Boxes are (top, left, height, width) in pixels of the scan's file; scores lie in [0, 1];
+    probabilities are null where the model was not calibrated.
+    """
+    contract = reading.contract
+    point = contract.operating_point
+    return {
+        "schema": SCHEMA,
+        "notice": NOTICE,
+        "model": {
+            "name": contract.name,
+            "version": contract.version,
+            "digest": reading.model_digest,
+        },
+        "exam": {
+            "id": reading.exam_id,
+            "patient_id": reading.patient_id,
+            "breasts": [
+                {
+                    "laterality": breast.laterality,
+                    "score": _score(breast.score),
+                    "malignancy": _score(breast.malignancy),
+                    "probability": _score(breast.probability),
+                }
+                for breast in reading.breasts
+            ],
+            "score": _score(reading.score),
+            "malignancy": _score(reading.malignancy),
+            "probability": _score(reading.probability),
+        },
+        "scans": [_scan(scan) for scan in reading.scans],
+        "threshold": point.threshold if point else None,
+        "operating_point": {"threshold": point.threshold, "chosen_by": point.chosen_by}
+        if point
+        else None,
+        "warnings": list(reading.warnings),
+        "failures": dict(reading.failures),
+        "timings_s": {name: round(seconds, 4) for name, seconds in reading.timings_s.items()},
+    }
+
+
+def _scan(scan: ScanReading) -> dict[str, Any]:
+    return {
+        "id": scan.scan_id,
+        "file": scan.file,
+        "laterality": scan.laterality,
+        "view": scan.view,
+        "shape_px": list(scan.shape_px),
+        "spacing_mm": list(scan.spacing_mm),
+        "spacing_source": scan.spacing_source,
+        "score": _score(scan.score),
+        "malignancy": _score(scan.malignancy),
+        "warnings": list(scan.warnings),
+        "detections": [_detection(found) for found in scan.detections],
+    }
+
+
+def _detection(found: Detection) -> dict[str, Any]:
+    box = found.box_px
+    return {
+        "box_px": [round(value, 1) for value in (box.top, box.left, box.height, box.width)],
+        "box_mm": [round(value, 1) for value in found.box_mm],
+        "centre_mm": [round(value, 1) for value in found.centre_mm],
+        "score": _score(found.score),
+        "malignancy": _score(found.malignancy),
+        "probability": _score(found.probability),
+        "kind": found.kind,
+    }
+
+
+def _score(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)
