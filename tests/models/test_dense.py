@@ -94,7 +94,9 @@ def test_imagenet_features_load_from_their_package():
     with torch.no_grad():
         grey = made.eval().conv_stem(torch.ones(1, 1, 32, 32))
         colour = functional.conv2d(
-            functional.pad(torch.ones(1, 3, 32, 32), (0, 1, 0, 1)), tensors["_conv_stem.weight"], stride=2
+            functional.pad(torch.ones(1, 3, 32, 32), (0, 1, 0, 1)),
+            tensors["_conv_stem.weight"],
+            stride=2,
         )
     assert torch.allclose(grey, colour, atol=1e-5)
 

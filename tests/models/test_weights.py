@@ -14,9 +14,7 @@ CONTRACT = ModelContract(
     name="tried",
     version="1",
     architecture="lite0-dense",
-    input=InputSpec(
-        spacing_mm=0.3, grey_rule="breast-percentiles", grey_numbers=GREYS
-    ),
+    input=InputSpec(spacing_mm=0.3, grey_rule="breast-percentiles", grey_numbers=GREYS),
     output=OutputSpec(targets=dense.TARGETS, activation="sigmoid", stride_px=8),
 )
 

@@ -20,9 +20,7 @@ OUTPUT = OutputSpec(targets=("lesion", "malignant"), activation="sigmoid", strid
 
 def make_answer(lesion, malignancy=0.5):
     lesion = np.asarray(lesion, np.float32)
-    return Answer(
-        lesion=lesion, malignancy=np.full_like(lesion, malignancy), stride_px=8
-    )
+    return Answer(lesion=lesion, malignancy=np.full_like(lesion, malignancy), stride_px=8)
 
 
 def make_prepared(rows=64, columns=64):

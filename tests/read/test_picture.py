@@ -10,7 +10,9 @@ from mammoscope.scans.prepare import prepare
 
 GREYS = {"low": 2.0, "high": 99.5, "middle": 0.5, "bend": 2.5}
 SPEC = InputSpec(
-    spacing_mm=0.3, grey_rule="breast-percentiles", grey_numbers={**GREYS, "low": 0.0, "high": 100.0, "bend": 1.0}
+    spacing_mm=0.3,
+    grey_rule="breast-percentiles",
+    grey_numbers={**GREYS, "low": 0.0, "high": 100.0, "bend": 1.0},
 )
 
 

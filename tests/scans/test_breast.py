@@ -34,7 +34,7 @@ def test_labels_and_film_edges_are_left_out():
 
 
 def test_the_mask_reaches_the_frame_where_the_breast_does():
-    image, truth = film()
+    image, _ = film()
     mask = breast_mask(image, 0.3)
     assert mask[400, 0]
     assert not mask[400, -1]

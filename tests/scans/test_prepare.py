@@ -11,9 +11,7 @@ from mammoscope.core.geometry import Box
 from mammoscope.scans.prepare import prepare, resample
 
 GREYS = {"low": 2.0, "high": 99.5, "middle": 0.5, "bend": 2.5}
-SPEC = InputSpec(
-    spacing_mm=0.3, grey_rule="breast-percentiles", grey_numbers=GREYS
-)
+SPEC = InputSpec(spacing_mm=0.3, grey_rule="breast-percentiles", grey_numbers=GREYS)
 
 
 def make_breast(rows=900, columns=600, *, wall="left", dtype=np.uint16):
@@ -47,7 +45,9 @@ def test_a_bright_spot_is_found_where_the_way_back_says(wall, spacing):
     column = 150 if wall == "left" else 800 - 151
     image[598:603, column - 2 : column + 3] = 200000
     spec = InputSpec(
-        spacing_mm=0.3, grey_rule="breast-percentiles", grey_numbers={**GREYS, "low": 0.0, "high": 100.0, "bend": 1.0}
+        spacing_mm=0.3,
+        grey_rule="breast-percentiles",
+        grey_numbers={**GREYS, "low": 0.0, "high": 100.0, "bend": 1.0},
     )
     prepared = prepare(spec, image, spacing)
     weights = np.where(prepared.image > 0.3, prepared.image, 0)

@@ -42,7 +42,9 @@ def make_sample(image, boxes=(), malignant=()):
 
 
 def make_view(matrix=((1, 0), (0, 1)), offset=(0, 0), **greys):
-    return View(matrix=np.array(matrix, float), offset=np.array(offset, float), **{**STILL, **greys})
+    return View(
+        matrix=np.array(matrix, float), offset=np.array(offset, float), **{**STILL, **greys}
+    )
 
 
 def test_the_plain_view_is_the_scan_itself():
@@ -134,9 +136,12 @@ def test_views_near_a_lesion_show_it():
 
 
 def test_the_same_seed_gives_the_same_batch():
-    sample = make_sample(np.random.default_rng(5).uniform(0, 1, (600, 400)), [(300, 200, 40, 40)], [1])
+    sample = make_sample(
+        np.random.default_rng(5).uniform(0, 1, (600, 400)), [(300, 200, 40, 40)], [1]
+    )
     one, two, other = (
-        make_batch([sample, sample], Augmentation(), 8, np.random.default_rng(seed)) for seed in (1, 1, 2)
+        make_batch([sample, sample], Augmentation(), 8, np.random.default_rng(seed))
+        for seed in (1, 1, 2)
     )
     assert torch.equal(one.images, two.images)
     assert torch.equal(one.lesion, two.lesion)

@@ -36,7 +36,10 @@ class Signs:
         logits = network(batch)[:, 0]
         loss = nn.functional.binary_cross_entropy_with_logits(logits, truth.float())
         return StepResult(
-            loss=loss, parts={"same": loss.item()}, counts=Counts.of(logits > 0, truth), size=len(batch)
+            loss=loss,
+            parts={"same": loss.item()},
+            counts=Counts.of(logits > 0, truth),
+            size=len(batch),
         )
 
     def validate(self, network):
@@ -73,7 +76,9 @@ def test_a_run_that_was_killed_goes_on_to_the_very_same_weights(tmp_path, stop_a
         run(tmp_path / "cut", Signs(stop_at=stop_at))
     task = Signs()
     resumed, rows = run(tmp_path / "cut", task)
-    assert all(torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(whole.parameters(), resumed.parameters(), strict=True)
+    )
     assert len(task.seen) < 21
     timed = ("per_second",)
     plain = [{k: v for k, v in row.items() if k not in timed} for row in history]
@@ -97,7 +102,9 @@ def test_other_settings_refuse_the_checkpoint(tmp_path):
 def test_a_damaged_checkpoint_is_named(tmp_path):
     run(tmp_path, Signs())
     (tmp_path / FILE).write_bytes(b"nonsense")
-    with pytest.raises(WeightsError, match=r"checkpoint\.safetensors: the checkpoint cannot be read"):
+    with pytest.raises(
+        WeightsError, match=r"checkpoint\.safetensors: the checkpoint cannot be read"
+    ):
         run(tmp_path, Signs())
 
 
@@ -117,7 +124,9 @@ def test_collapse_is_told_only_from_two_whole_epochs():
     check_collapse([{"predicted_share": 0.0}, {"predicted_share": 0.01}])
     check_collapse([{"predicted_share": 0.0}, {"predicted_share": 1.0}])
     with pytest.raises(CollapseError, match="positive"):
-        check_collapse([{"predicted_share": 0.3}, {"predicted_share": 1.0}, {"predicted_share": 1.0}])
+        check_collapse(
+            [{"predicted_share": 0.3}, {"predicted_share": 1.0}, {"predicted_share": 1.0}]
+        )
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path):
@@ -144,7 +153,15 @@ def test_history_and_events_are_written_and_the_bar_moves(tmp_path):
 
     network = make_network()
     optimiser = torch.optim.Adam(network.parameters())
-    fit(network, Signs(), optimiser, Plan(epochs=1, rate=lambda _: 1.0), tmp_path / "r", digest="d", show=show)
+    fit(
+        network,
+        Signs(),
+        optimiser,
+        Plan(epochs=1, rate=lambda _: 1.0),
+        tmp_path / "r",
+        digest="d",
+        show=show,
+    )
     assert moved[0] == (7, "r")
     assert len(moved) == 8
     assert "accuracy" in moved[1]

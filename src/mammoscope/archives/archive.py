@@ -33,7 +33,7 @@ class Archive:
         return tuple(sorted({scan.patient_id for scan in self.records}))
 
     def exams(self) -> tuple[Exam, ...]:
-        """The exams, sorted by id."""
+        """Return the exams, sorted by id."""
         grouped: dict[str, list[Scan]] = {}
         for scan in self.records:
             grouped.setdefault(scan.exam_id, []).append(scan)
@@ -43,7 +43,7 @@ class Archive:
         )
 
     def scans(self) -> tuple[Scan, ...]:
-        """The scans, sorted by id."""
+        """Return the scans, sorted by id."""
         return self.records
 
     def findings(self) -> tuple[Finding, ...]:
@@ -51,7 +51,7 @@ class Archive:
         return tuple(finding for scan in self.records for finding in scan.findings or ())
 
     def check(self) -> tuple[Problem, ...]:
-        """What is missing, broken or contradictory, and what to do about it."""
+        """Tell what is missing, broken or contradictory, and what to do about it."""
         return self.problems
 
     def _repr_html_(self) -> str:

@@ -82,7 +82,8 @@ def read(folder: Path) -> Archive:
     """
     if not is_here(folder):
         raise LayoutError(
-            f"{folder}: expected {TABLE} with the columns of {NAME} ({', '.join(COLUMNS[:5])}, ...); "
+            f"{folder}: expected {TABLE} with the columns of {NAME} "
+            f"({', '.join(COLUMNS[:5])}, ...); "
             "give the folder that holds it."
         )
     scans: list[Scan] = []
@@ -92,8 +93,8 @@ def read(folder: Path) -> Archive:
             scan = _scan(folder, row)
         except (ValueError, KeyError, TypeError) as error:
             raise AnnotationError(
-                f"{folder / TABLE}, line {line}: the row of {row.get('file')!r} cannot be understood "
-                f"({error}); get the table again."
+                f"{folder / TABLE}, line {line}: the row of {row.get('file')!r} cannot be "
+                f"understood ({error}); get the table again."
             ) from error
         if scan.path.is_file():
             scans.append(scan)

@@ -113,8 +113,8 @@ class ModelContract:
             schema = values.pop("schema")
             if schema != SCHEMA:
                 raise WeightsError(
-                    f"The weights' contract has schema {schema!r}, but this version reads {SCHEMA!r}; "
-                    "use weights and a mammoscope of the same version."
+                    f"The weights' contract has schema {schema!r}, but this version reads "
+                    f"{SCHEMA!r}; use weights and a mammoscope of the same version."
                 )
             given = values.pop("input")
             given["value_range"] = tuple(given["value_range"])

@@ -142,9 +142,7 @@ def _open(path: Path, *, pixels: bool) -> Dataset:
     return header
 
 
-def _refuse_others(
-    path: Path, header: Dataset, facts: DicomFacts, *, for_processing: bool
-) -> None:
+def _refuse_others(path: Path, header: Dataset, facts: DicomFacts, *, for_processing: bool) -> None:
     """Refuse what is no single two-dimensional grey mammogram, and say what it is."""
     kind = str(header.get("SOPClassUID", ""))
     breast = "BREAST" in str(header.get("BodyPartExamined", "")).upper()
@@ -179,7 +177,9 @@ def _refuse_others(
             "use the image FOR PRESENTATION of the same exposure."
         )
     if "PixelData" not in header:
-        raise CorruptFileError(f"{path}: the file has no pixels; it may be cut short, get it again.")
+        raise CorruptFileError(
+            f"{path}: the file has no pixels; it may be cut short, get it again."
+        )
 
 
 def _kind_name(header: Dataset) -> str:

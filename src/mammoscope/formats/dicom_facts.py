@@ -69,8 +69,9 @@ class DicomFacts:
 
 
 def cbis_name(patient_id: str | None) -> tuple[str, Laterality, ViewPosition] | None:
-    """Take a CBIS-DDSM patient id apart, e.g. ``Mass-Test_P_00820_LEFT_CC``: the archive puts
-    patient, side and view into that one tag. None where it is not one.
+    """Take a CBIS-DDSM patient id apart, e.g. ``Mass-Test_P_00820_LEFT_CC``.
+
+    The archive puts patient, side and view into that one tag. None where it is not one.
     """
     found = _CBIS.match(patient_id or "")
     if found is None:

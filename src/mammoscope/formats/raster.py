@@ -106,17 +106,14 @@ def _read_pgm(path: Path) -> NDArray[Any]:
 def _read_tiff(path: Path) -> NDArray[Any]:
     try:
         with tifffile.TiffFile(path) as tiff:
-            if len(tiff.pages) > 1:
-                raise ScanError(
-                    f"{path}: a TIFF of {len(tiff.pages)} pages; save the mammogram as one page."
-                )
+            _check_pages(path, len(tiff.pages))
             page = tiff.pages[0]
             _check_size(path, int(page.shape[0]), int(page.shape[1]))
             image = page.asarray()
             white_is_zero = getattr(page, "photometric", None) == tifffile.PHOTOMETRIC.MINISWHITE
     except ScanError:
         raise
-    except Exception as error:  # noqa: BLE001 tifffile and its codecs raise many kinds
+    except Exception as error:
         raise CorruptFileError(
             f"{path}: the TIFF file is damaged or cut short ({error}); get it again."
         ) from error
@@ -131,9 +128,8 @@ def _read_with_pillow(path: Path) -> NDArray[Any]:
     try:
         with Image.open(path) as picture:
             _check_size(path, picture.height, picture.width)
-            if picture.mode in ("P", "PA", "CMYK", "YCbCr", "1"):
-                picture = picture.convert("RGB")
-            image = np.asarray(picture)
+            plain = picture.mode not in ("P", "PA", "CMYK", "YCbCr", "1")
+            image = np.asarray(picture if plain else picture.convert("RGB"))
     except Image.DecompressionBombError as error:
         raise ScanError(f"{path}: far more pixels than a mammogram has ({error}).") from error
     except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
@@ -143,6 +139,11 @@ def _read_with_pillow(path: Path) -> NDArray[Any]:
     if image.dtype == np.int32:
         image = image.astype(np.uint16)
     return _one_channel(path, image)
+
+
+def _check_pages(path: Path, count: int) -> None:
+    if count > 1:
+        raise ScanError(f"{path}: a TIFF of {count} pages; save the mammogram as one page.")
 
 
 def _check_size(path: Path, rows: int, columns: int) -> None:

@@ -29,10 +29,13 @@ class DenseLite0(nn.Module):
         # Lesions are rare: start from a probability of about one in a hundred, so that the first
         # steps are not spent on learning that most places are empty.
         nn.init.normal_(self.lesion.weight, std=0.01)
+        assert self.lesion.bias is not None
         nn.init.constant_(self.lesion.bias, -4.6)
         # Malignancy has a branch of its own on the coarser levels: in a shared one it did not
         # learn beside the much larger loss of the lesion map.
-        self.nature_lateral = nn.ModuleList(nn.Conv2d(c, WIDE, 1) for c in list(PYRAMID.values())[1:])
+        self.nature_lateral = nn.ModuleList(
+            nn.Conv2d(c, WIDE, 1) for c in list(PYRAMID.values())[1:]
+        )
         self.nature_mix = nn.Conv2d(WIDE, WIDE, 3, padding=1)
         self.malignant = nn.Conv2d(WIDE, 1, 1)
 
@@ -69,7 +72,7 @@ def _double(x: Tensor) -> Tensor:
 
 def _top_down(lateral: nn.ModuleList, levels: list[Tensor]) -> Tensor:
     """Bring levels, finest first, to one width and add them up on the finest one's grid."""
-    y = lateral[-1](levels[-1])
+    y: Tensor = lateral[-1](levels[-1])
     for project, level in zip(lateral[-2::-1], levels[-2::-1], strict=True):
         y = project(level) + _double(y)
     return y

@@ -148,8 +148,7 @@ def read_legacy_checkpoint(path: Path) -> dict[str, Tensor]:
         raise MissingFileError(f"{path}: there is no such weight file.")
     stream = BytesIO(path.read_bytes())
     try:
-        if _follow(stream) != MAGIC:
-            raise UnknownFormatError("it does not begin as a PyTorch checkpoint does")
+        _check_magic(_follow(stream))
         _follow(stream), _follow(stream)  # protocol version, sizes of the writer's machine
         table, keys = _follow(stream), _follow(stream)
         dtypes = {view.key: view.dtype for view in table.values()}
@@ -162,10 +161,23 @@ def read_legacy_checkpoint(path: Path) -> dict[str, Tensor]:
         raise UnknownFormatError(
             f"{path}: no PyTorch checkpoint of a kind that can be read ({error})."
         ) from error
-    except (ValueError, IndexError, KeyError, TypeError, AttributeError, RuntimeError, struct.error) as error:
+    except (
+        ValueError,
+        IndexError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RuntimeError,
+        struct.error,
+    ) as error:
         raise CorruptFileError(
             f"{path}: the checkpoint is damaged or cut short ({error}); get it again."
         ) from error
+
+
+def _check_magic(number: object) -> None:
+    if number != MAGIC:
+        raise UnknownFormatError("it does not begin as a PyTorch checkpoint does")
 
 
 def _storage(stream: BytesIO, dtype: torch.dtype) -> Tensor:

@@ -1,5 +1,6 @@
-"""The layers of EfficientNet-lite0 (Tan & Le 2019; the "lite" form has neither squeeze-and-excite
-nor swish), without classifier, as a feature extractor for grey scans of any size.
+"""The layers of EfficientNet-lite0, as a feature extractor for grey scans of any size.
+
+Tan & Le 2019; the "lite" form has neither squeeze-and-excite nor swish. There is no classifier.
 
 Strided layers pad as TensorFlow does on even sizes (one less before than after), which is how the
 published ImageNet weights were trained, so inputs must be multiples of 32 on both sides.
@@ -8,7 +9,7 @@ published ImageNet weights were trained, so inputs must be multiples of 32 on bo
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -81,7 +82,7 @@ class Block(nn.Module):
             y = functional.relu6(self.bn0(self.expand_conv(y)))
         y = functional.relu6(self.bn1(self.depthwise_conv(y)))
         y = self.bn2(self.project_conv(y))
-        return x + y if self._residual else y
+        return x + y if self._residual else torch.as_tensor(y)
 
 
 class Lite0(nn.Module):
@@ -158,5 +159,3 @@ def hold_batch_norm(network: nn.Module) -> None:
 def mean_and_spread() -> tuple[float, float]:
     """Grey mean and spread that the ImageNet weights expect (mean over the three colours)."""
     return 0.449, 0.226
-
-

@@ -54,7 +54,8 @@ class Model:
 def save_weights(path: Path, network: nn.Module, contract: ModelContract) -> None:
     """Write weights in half precision with their contract, whole or not at all."""
     tensors = {
-        key: value.detach().to(torch.float16 if value.is_floating_point() else value.dtype)
+        key: value.detach()
+        .to(torch.float16 if value.is_floating_point() else value.dtype)
         .clone(memory_format=torch.contiguous_format)
         for key, value in network.state_dict().items()
     }
@@ -72,7 +73,9 @@ def load_model(name_or_path: str | Path = "default") -> Model:
         When the file is missing, damaged, or not of the architecture its contract names.
     """
     if str(name_or_path) in SHIPPED:
-        with as_file(files("mammoscope.models") / "shipped" / f"{name_or_path}.safetensors") as path:
+        with as_file(
+            files("mammoscope.models") / "shipped" / f"{name_or_path}.safetensors"
+        ) as path:
             return _load(path)
     path = Path(name_or_path)
     if path.suffix == ".safetensors" or path.exists():
@@ -109,7 +112,9 @@ def _load(path: Path) -> Model:
     contract = ModelContract.from_json(text)
     network = zoo.build(contract.architecture, len(contract.output.targets))
     try:
-        network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
+        network.load_state_dict(
+            {k: v.float() if v.is_floating_point() else v for k, v in tensors.items()}
+        )
     except RuntimeError as error:
         raise WeightsError(
             f"{path}: the weights do not fit the architecture {contract.architecture} that their "
@@ -118,6 +123,6 @@ def _load(path: Path) -> Model:
     network.eval()
     return Model(
         contract=contract,
-        network=network.to(memory_format=torch.channels_last),
+        network=zoo.channels_last(network),
         digest=hashlib.sha256(path.read_bytes()).hexdigest(),
     )

@@ -59,9 +59,7 @@ def _box_round(found: Answer, peak: PlacePeak) -> Box:
     )
 
 
-def _detection(
-    box: Box, peak: PlacePeak, prepared: Prepared, contract: ModelContract
-) -> Detection:
+def _detection(box: Box, peak: PlacePeak, prepared: Prepared, contract: ModelContract) -> Detection:
     spacing = prepared.scan_spacing_mm
     centre = box.centre
     return Detection(

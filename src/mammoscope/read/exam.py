@@ -48,21 +48,22 @@ def read_exam(exam: ExamInput | str | Path, model: Model | str | Path = "default
     scans: list[ScanReading] = []
     failures: dict[str, str] = {}
     first: MammoscopeError | None = None
-    timings: Counter[str] = Counter()
+    timings: dict[str, float] = {}
     for file in asked.files:
         try:
             mark = time.perf_counter()
             loaded = read_scan(
                 file, spacing_um=asked.spacing_um, laterality=asked.laterality, view=asked.view
             )
-            timings["decode"] += time.perf_counter() - mark
+            decoded = time.perf_counter() - mark
             reading, steps = read_loaded(loaded, used)
         except MammoscopeError as error:
             failures[str(file)] = str(error)
             first = first or error
             continue
         scans.append(reading)
-        timings.update(steps)
+        for step, seconds in {"decode": decoded, **steps}.items():
+            timings[step] = timings.get(step, 0.0) + seconds
     if not scans:
         raise first or ScanError(f"{asked.exam_id}: the exam holds no scan.")
     breasts = _breasts(scans, used)
@@ -80,7 +81,7 @@ def read_exam(exam: ExamInput | str | Path, model: Model | str | Path = "default
         model_digest=used.digest,
         warnings=(*asked.warnings, *_exam_warnings(scans)),
         failures=failures,
-        timings_s=dict(timings),
+        timings_s=timings,
     )
 
 
@@ -88,8 +89,8 @@ def _only_exam(path: Path) -> ExamInput:
     exams, failures = find_exams([path])
     if len(exams) > 1:
         raise ConfigError(
-            f"{path}: holds {len(exams)} exams; read them with `mammoscope read`, or one by one from "
-            "find_exams."
+            f"{path}: holds {len(exams)} exams; read them with `mammoscope read`, or one by one "
+            "from find_exams."
         )
     if not exams:
         raise ScanError(next(iter(failures.values())))
@@ -126,7 +127,7 @@ def _exam_warnings(scans: list[ScanReading]) -> tuple[str, ...]:
     if doubled:
         notes.append(f"several scans of the same view: {', '.join(doubled)}")
     if any(scan.spacing_source is SpacingSource.ASSUMED for scan in scans):
-        notes.append("the size of some scans' pixels is assumed; sizes in millimetres are uncertain")
+        notes.append("the pixel size of some scans is assumed; sizes in millimetres are uncertain")
     return tuple(notes)
 
 
@@ -156,9 +157,7 @@ def read_loaded(scan: LoadedScan, model: Model) -> tuple[ScanReading, dict[str, 
     marks.append(time.perf_counter())
     peaks = find_peaks(found, prepared.spacing_mm)
     marked = detections(found, peaks, prepared, model.contract)
-    picture, breast = display_picture(
-        model.contract.input, scan.image, scan.spacing_mm, prepared
-    )
+    picture, breast = display_picture(model.contract.input, scan.image, scan.spacing_mm, prepared)
     reading = ScanReading(
         scan_id=scan.path.stem,
         file=scan.path.name,

@@ -20,9 +20,12 @@ def breast_on(prepared: Prepared, shape: tuple[int, int]) -> NDArray[np.bool_]:
     whole = prepared.to_grid(prepared.breast)
     picture = Image.fromarray(whole.astype(np.uint8) * 255)
     rows, columns = shape[0] / FINER, shape[1] / FINER
-    return np.asarray(
-        picture.resize(shape[::-1], Image.Resampling.BILINEAR, box=(0, 0, columns, rows))
-    ) >= 128
+    return (
+        np.asarray(
+            picture.resize(shape[::-1], Image.Resampling.BILINEAR, box=(0, 0, columns, rows))
+        )
+        >= 128
+    )
 
 
 def display_picture(

@@ -6,6 +6,7 @@ same size in pixels and the same millimetres for a pixel.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,7 @@ ORDER = (
     (Laterality.LEFT, ViewPosition.MLO),
 )
 MARGIN_MM = 6.0
+Value = TypeVar("Value", np.uint8, np.float32)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +75,7 @@ def title_of(scan: ScanReading) -> str:
 
 
 def _window(scan: ScanReading) -> tuple[int, int, int, int]:
-    """The part of a picture round the breast: top, left, bottom, right."""
+    """Find the part of a picture round the breast: top, left, bottom, right."""
     rows, columns = np.flatnonzero(scan.breast.any(1)), np.flatnonzero(scan.breast.any(0))
     margin = round(MARGIN_MM / scan.picture_spacing_mm)
     return (
@@ -91,9 +93,7 @@ def _wall_is_left(breast: NDArray[np.bool_]) -> bool:
     return int(breast[:, :middle].sum()) >= int(breast[:, middle:].sum())
 
 
-def _hung(
-    scan: ScanReading, window: tuple[int, int, int, int], shape: tuple[int, int]
-) -> HungView:
+def _hung(scan: ScanReading, window: tuple[int, int, int, int], shape: tuple[int, int]) -> HungView:
     top, left, bottom, right = window
     wall_left = _wall_is_left(scan.breast)
     wanted_left = wall_left if scan.laterality is None else scan.laterality is Laterality.LEFT
@@ -118,9 +118,7 @@ def _hung(
     )
 
 
-def _laid(
-    part: NDArray[np.generic], shape: tuple[int, int], down: int, across: int
-) -> NDArray[np.generic]:
+def _laid(part: NDArray[Value], shape: tuple[int, int], down: int, across: int) -> NDArray[Value]:
     whole = np.zeros(shape, part.dtype)
     whole[down : down + part.shape[0], across : across + part.shape[1]] = part
     return whole

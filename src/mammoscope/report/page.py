@@ -25,6 +25,8 @@ SOURCES = {
     SpacingSource.ASSUMED: "assumed",
     SpacingSource.USER: "given by the user",
 }
+NONE = "\N{EN DASH}"
+TIMES = "\N{MULTIPLICATION SIGN}"
 SIDES = {"L": "left breast", "R": "right breast", None: "breast of unknown side"}
 ORIGIN = {
     "archives": "Trained on",
@@ -148,7 +150,7 @@ def render(reading: ExamReading, hung: tuple[HungView, ...]) -> str:
 
 
 def _names(hung: tuple[HungView, ...]) -> list[str]:
-    """A file name for each view, such as R_CC; a second scan of the same view is R_CC-2."""
+    """Name a file for each view, such as R_CC; a second scan of the same view is R_CC-2."""
     names: list[str] = []
     for view in hung:
         plain = view.title.replace("?", "unknown").replace(" ", "_")
@@ -184,7 +186,7 @@ def _view(key: str, view: HungView) -> _View:
         present=True,
         mirrored=view.mirrored,
         file=scan.file,
-        spacing=f"{row} µm" if row == column else f"{row} × {column} µm",
+        spacing=f"{row} µm" if row == column else f"{row} {TIMES} {column} µm",
         source=SOURCES[scan.spacing_source],
         assumed=scan.spacing_source is SpacingSource.ASSUMED,
         score=_two(scan.score),
@@ -205,8 +207,8 @@ def _marks(view: HungView) -> tuple[_Mark, ...]:
             top=box.top,
             width=box.width,
             height=box.height,
-            size_mm=f"{detection.box_mm[1]:.0f} × {detection.box_mm[0]:.0f} mm",
-            place_mm=f"{detection.centre_mm[0]:.0f} mm down, {detection.centre_mm[1]:.0f} mm across",
+            size_mm=f"{detection.box_mm[1]:.0f} {TIMES} {detection.box_mm[0]:.0f} mm",
+            place_mm="{:.0f} mm down, {:.0f} mm across".format(*detection.centre_mm),
             score=_two(detection.score),
             malignancy=_two(detection.malignancy),
             probability=_two(detection.probability),
@@ -225,7 +227,7 @@ def _figures(contract: ModelContract) -> list[dict[str, Any]]:
                 "name": name,
                 "value": _three(figure.get("value")),
                 "interval": f"{_three(figure.get('low'))} to {_three(figure.get('high'))}",
-                "n": f"{figure.get('n', '–')} ({figure.get('n_patients', '–')} patients)",
+                "n": f"{figure.get('n', NONE)} ({figure.get('n_patients', NONE)} patients)",
             }
         )
     return [{"where": where, "rows": rows} for where, rows in groups.items()]
@@ -236,8 +238,8 @@ def _data(kind: str, content: bytes) -> str:
 
 
 def _two(value: float | None) -> str:
-    return "–" if value is None else f"{value:.2f}"
+    return NONE if value is None else f"{value:.2f}"
 
 
 def _three(value: float | None) -> str:
-    return "–" if value is None else f"{value:.3f}"
+    return NONE if value is None else f"{value:.3f}"

@@ -11,13 +11,13 @@ from PIL import Image, ImageDraw, ImageFont
 from mammoscope.core.geometry import Box
 from mammoscope.report.hanging import HungView
 
-HEAT_FLOOR = 0.05
-"""Scores below this are not coloured: nine places of ten lie there."""
+HEAT_FLOOR = 0.1
+"""Scores below this are not coloured."""
 MOST_OPAQUE = 0.75
 MARK = (255, 209, 102)
 BAR_MM = 20.0
 HEAT_STEP = 4
-"""The heat map is stored with every so many pixels; the network's own places are four times that."""
+"""The heat map keeps every so many pixels; the network's own places are four times as far apart."""
 
 
 def grey_jpeg(picture: NDArray[np.uint8]) -> bytes:
@@ -42,7 +42,7 @@ def heat_png(heat: NDArray[np.float32]) -> bytes:
 def _colours() -> NDArray[np.uint8]:
     """256 colours that rise evenly to the eye (matplotlib's plasma), shape (256, 3)."""
     table = matplotlib.colormaps["plasma"](np.linspace(0.15, 1, 256))[:, :3]
-    return np.rint(table * 255).astype(np.uint8)
+    return np.asarray(np.rint(table * 255), dtype=np.uint8)
 
 
 def view_png(view: HungView, spacing_mm: float, subtitle: str) -> bytes:
@@ -70,7 +70,10 @@ def view_png(view: HungView, spacing_mm: float, subtitle: str) -> bytes:
 
 
 def _mark(
-    draw: ImageDraw.ImageDraw, box: Box, text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont
+    draw: ImageDraw.ImageDraw,
+    box: Box,
+    text: str,
+    font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
 ) -> None:
     draw.rectangle((box.left, box.top, box.right, box.bottom), outline=MARK, width=3)
     left, top = box.left, max(0.0, box.top - 34)

@@ -75,10 +75,10 @@ def _threshold(smooth: NDArray[np.float32]) -> float:
 
 
 def _open(mask: NDArray[np.bool_], radius_px: float) -> NDArray[np.bool_]:
-    """Opening with a disk, by distance maps: fast for any radius."""
+    """Open a mask with a disk, by distance maps: fast for any radius."""
     core = ndimage.distance_transform_edt(mask) > radius_px
     if not core.any():
-        return core
+        return np.asarray(core)
     return np.asarray(ndimage.distance_transform_edt(~core) <= radius_px)
 
 

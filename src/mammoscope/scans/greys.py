@@ -19,7 +19,7 @@ GreyRule = Callable[
 def breast_percentiles(
     image: NDArray[np.float32], mask: NDArray[np.bool_], numbers: Mapping[str, float]
 ) -> NDArray[np.float32]:
-    """Map two percentiles of the grey levels inside the breast to 0 and 1, and its median by a power.
+    """Map two percentiles of the breast's grey levels to 0 and 1, and its median by a power law.
 
     The two percentiles take away a scanner's gain and offset. Film and scanner also bend the scale
     between them: the median of a breast lies at 0.51 on CBIS-DDSM and at 0.65 on mini-MIAS. A power
@@ -51,7 +51,21 @@ def breast_percentiles(
     return np.asarray(linear**power, dtype=np.float32)
 
 
-RULES: dict[str, GreyRule] = {"breast-percentiles": breast_percentiles}
+def as_stored(
+    image: NDArray[np.float32], mask: NDArray[np.bool_], numbers: Mapping[str, float]
+) -> NDArray[np.float32]:
+    """Divide the stored grey levels by ``divisor`` and clip, as the paper's networks take them.
+
+    Whatever scanner and archive did to the greys stays in the picture.
+    """
+    del mask
+    return np.asarray(np.clip(image / numbers["divisor"], 0, 1), dtype=np.float32)
+
+
+RULES: dict[str, GreyRule] = {
+    "as-stored": as_stored,
+    "breast-percentiles": breast_percentiles,
+}
 
 
 def grey_rule(name: str) -> GreyRule:

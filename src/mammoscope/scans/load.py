@@ -159,9 +159,7 @@ def load(scan: Scan, *, spacing_um: float | None = None) -> LoadedScan:
     """Open an archive's scan; what the archive knows goes before what the file says."""
     loaded = read_scan(scan.path, laterality=scan.laterality, view=scan.view)
     if scan.spacing_mm is not None:
-        loaded = replace(
-            loaded, spacing_mm=scan.spacing_mm, spacing_source=scan.spacing_source
-        )
+        loaded = replace(loaded, spacing_mm=scan.spacing_mm, spacing_source=scan.spacing_source)
     loaded = replace(
         loaded,
         patient_id=scan.patient_id,

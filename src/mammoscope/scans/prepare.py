@@ -94,9 +94,7 @@ def _box_between(carry: object, box: Box) -> Box:
     return Box(top + 0.5, left + 0.5, bottom - top, right - left)
 
 
-def resample(
-    image: NDArray[np.generic], spacing_mm: Spacing, to_mm: float
-) -> NDArray[np.float32]:
+def resample(image: NDArray[np.generic], spacing_mm: Spacing, to_mm: float) -> NDArray[np.float32]:
     """Resample an image to square pixels of side `to_mm`.
 
     Shrinking averages over the new pixel (a triangle filter as wide as the step), so nothing
@@ -158,7 +156,9 @@ def prepare(spec: InputSpec, image: NDArray[np.generic], spacing_mm: Spacing) ->
     kept = ndimage.distance_transform_edt(~mask) <= margin
     grey = np.where(kept, low + grey * (high - low), 0).astype(np.float32)
     top, left, bottom, right = _cut(mask, round(spec.margin_mm / spec.spacing_mm))
-    shape = tuple(-(-side // spec.multiple_px) * spec.multiple_px for side in (bottom - top, right - left))
+    shape = tuple(
+        -(-side // spec.multiple_px) * spec.multiple_px for side in (bottom - top, right - left)
+    )
     padded = np.zeros(shape, np.float32)
     inside = np.zeros(shape, np.bool_)
     padded[: bottom - top, : right - left] = grey[top:bottom, left:right]

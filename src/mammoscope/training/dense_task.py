@@ -61,9 +61,7 @@ class DenseTask:
 
         On every fourth scan kept apart: enough to see it learn, at a quarter of the time.
         """
-        outcomes = [
-            outcome_of(s, said_of(network, self.output, s)) for s in self.validation[::4]
-        ]
+        outcomes = [outcome_of(s, said_of(network, self.output, s)) for s in self.validation[::4]]
         if not outcomes:
             return {}
         proven = [o for o in outcomes if o.is_malignant is not None]

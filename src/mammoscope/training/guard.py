@@ -12,8 +12,8 @@ def check_loss(loss: float, step: int) -> None:
     """Raise `NotFiniteError` when a step's loss is not a finite number."""
     if not math.isfinite(loss):
         raise NotFiniteError(
-            f"the loss at step {step} is {loss}; likely causes are a learning rate that is too high "
-            "or damaged input: lower learning_rate and run again from the last checkpoint."
+            f"the loss at step {step} is {loss}; likely causes are a learning rate that is too "
+            "high or damaged input: lower learning_rate and run again from the last checkpoint."
         )
 
 
@@ -27,7 +27,7 @@ def check_collapse(history: Sequence[Mapping[str, float]]) -> None:
     if len(shares) == PATIENCE and (max(shares) == 0.0 or min(shares) == 1.0):
         kind = "negative" if max(shares) == 0.0 else "positive"
         raise CollapseError(
-            f"every prediction of the last {PATIENCE} epochs was {kind}: the network answers with one "
-            "class whatever it sees; a lower learning_rate, another weight of the positives or "
+            f"every prediction of the last {PATIENCE} epochs was {kind}: the network answers with "
+            "one class whatever it sees; a lower learning_rate, another weight of the positives or "
             "checked labels usually mend it."
         )

@@ -116,8 +116,14 @@ def fit(
             _one_step(network, task, optimiser, plan, progress)
             advance(_line(progress.running))
             if progress.step % LOG_EVERY == 0:
-                log.scalars(progress.step, "train", {**_figures(progress.running), **_parts(progress.running)})
-                log.scalars(progress.step, "train", {"learning_rate": optimiser.param_groups[0]["lr"]})
+                log.scalars(
+                    progress.step,
+                    "train",
+                    {**_figures(progress.running), **_parts(progress.running)},
+                )
+                log.scalars(
+                    progress.step, "train", {"learning_rate": optimiser.param_groups[0]["lr"]}
+                )
             if step + 1 == task.steps_per_epoch:
                 _end_epoch(network, task, epoch, progress, log)
                 save_checkpoint(folder, network, optimiser, progress, digest)
@@ -189,9 +195,7 @@ def _line(running: dict[str, float]) -> str:
     )
 
 
-def _end_epoch(
-    network: nn.Module, task: Task, epoch: int, progress: Progress, log: RunLog
-) -> None:
+def _end_epoch(network: nn.Module, task: Task, epoch: int, progress: Progress, log: RunLog) -> None:
     row = {"epoch": float(epoch + 1), **_figures(progress.running), **_parts(progress.running)}
     network.eval()
     validation = task.validate(network)

@@ -59,7 +59,8 @@ def train(config: str | Path, overrides: Sequence[str] = (), out: str | Path | N
             tiles = settings_from(values, TileSettings, source=str(path))
             folder = Path(out) if out else Path("runs") / tiles.name
             return train_tiles(tiles, _digest(tiles), folder, show_progress)
-    raise UnknownNameError.among("task", task, TASKS)
+        case _:
+            raise UnknownNameError.among("task", task, TASKS)
 
 
 def _digest(settings: Any) -> str:
