@@ -1,0 +1,40 @@
+"""findings.json has the keys that other programs rely on."""
+
+import json
+
+from mammoscope.report.findings import findings_json
+
+
+def test_keys_are_those_of_the_schema(make_reading):
+    found = json.loads(json.dumps(findings_json(make_reading()), allow_nan=False))
+    assert found["schema"] == "mammoscope.findings/1"
+    assert set(found) >= {
+        "model", "exam", "scans", "threshold", "operating_point", "warnings", "timings_s", "notice",
+    }  # fmt: skip
+    assert set(found["model"]) == {"name", "version", "digest"}
+    assert set(found["exam"]) >= {"id", "patient_id", "breasts", "score", "probability"}
+    assert set(found["exam"]["breasts"][0]) >= {"laterality", "score", "probability"}
+    assert set(found["scans"][0]) >= {
+        "id", "file", "laterality", "view", "spacing_mm", "spacing_source", "score", "warnings",
+        "detections",
+    }  # fmt: skip
+    assert set(found["scans"][0]["detections"][0]) >= {
+        "box_px", "box_mm", "centre_mm", "score", "probability", "kind",
+    }  # fmt: skip
+
+
+def test_values_are_those_of_the_reading(make_reading):
+    found = findings_json(make_reading())
+    assert found["exam"]["breasts"][0] == {
+        "laterality": "L",
+        "score": 0.9,
+        "malignancy": 0.54,
+        "probability": 0.6,
+    }
+    detection = found["scans"][0]["detections"][0]
+    assert detection["box_px"] == [65.0, 20.0, 20.0, 20.0]
+    assert detection["kind"] == "MASS"
+    assert detection["probability"] is None
+    assert found["scans"][0]["spacing_source"] == "header"
+    assert found["threshold"] == 0.42
+    assert found["failures"] == {"x.dcm": "x.dcm: not a DICOM file."}

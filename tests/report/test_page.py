@@ -1,0 +1,164 @@
+"""The report of an exam: self-contained, complete, safe, whole or not at all."""
+
+import errno
+import json
+import re
+import shutil
+import subprocess
+from html.parser import HTMLParser
+
+import pytest
+from PIL import Image
+
+from mammoscope.core.vocabulary import SpacingSource
+from mammoscope.report.page import write_report
+
+VOID = {"meta", "br", "img", "input", "rect", "line", "link"}
+
+
+class Page(HTMLParser):
+    """Collects what a page loads, and checks that its tags close in order."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.sources, self.alts, self.words = [], [], [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        values = dict(attributes)
+        self.sources += [values[k] for k in ("src", "href", "srcset", "action") if k in values]
+        if tag == "img":
+            self.alts.append(values["alt"])
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        pass
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.words.append(data)
+
+
+@pytest.fixture
+def page_of(make_reading, tmp_path):
+    def make(scans=None, **changes):
+        path = write_report(make_reading(scans, **changes), tmp_path / "report")
+        text = path.read_text(encoding="utf-8")
+        return text, Page(text)
+
+    return make
+
+
+def test_the_page_loads_nothing_from_elsewhere(page_of):
+    text, page = page_of()
+    assert len(page.sources) == 8
+    assert all(source.startswith("data:image/") for source in page.sources)
+    assert "default-src 'none'" in text
+    assert not re.search(r"https?://(?!www\.w3\.org)", text)
+    assert "@import" not in text
+
+
+def test_views_hang_in_the_radiologists_order(page_of):
+    text, page = page_of()
+    assert re.findall(r'<figure class="\w+" id="(\w+)"', text) == ["R_CC", "L_CC", "R_MLO", "L_MLO"]
+    assert sum("mammogram" in alt for alt in page.alts) == 4
+
+
+def test_everything_that_must_be_said_is_said(page_of):
+    words = " ".join(" ".join(page_of()[1].words).split())
+    for said in (
+        "not a medical device",
+        "4 places marked on 4 scans",
+        "0.42",
+        "1 false positive a scan on made scans",
+        "how likely, in a made world",
+        "made-archive",
+        "CC BY 3.0, made attribution",
+        "0.812",
+        "0.777 to 0.845",
+        "90 (80 patients)",
+        "Knows masses alone.",
+        "abc123",
+        "file header",
+        "one thing to know",
+        "x.dcm: not a DICOM file.",
+    ):
+        assert said in words
+    assert words.count("not a medical device") == 2
+
+
+def test_what_comes_from_files_cannot_become_code(page_of, make_scan):
+    nasty = "<script>alert(1)</script>"
+    scan = make_scan(file=f'{nasty}".dcm', warnings=(nasty,))
+    text, _ = page_of([scan], patient_id=nasty, exam_id=nasty, failures={nasty: nasty})
+    assert "<script>alert" not in text
+    assert text.count("<script>") == 1
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+
+
+def test_a_missing_view_leaves_a_named_empty_place(page_of, make_scan):
+    text, _ = page_of([make_scan("L", "CC"), make_scan("R", "MLO", wall="right")])
+    assert "no R CC scan" in text
+    assert "no L MLO scan" in text
+
+
+def test_scans_of_unknown_view_are_shown_alone(page_of, make_scan):
+    text, _ = page_of([make_scan(None, None, file="a.png")])
+    assert "? ?" in text
+    assert "no R CC scan" not in text
+
+
+def test_no_detection_is_not_called_healthy(page_of, make_scan):
+    text, _ = page_of([make_scan(detections=0)])
+    assert "No place marked on 1 scan" in text
+    assert "does not mean that the breasts are healthy" in text
+
+
+def test_an_assumed_spacing_stands_out(page_of, make_scan):
+    text, _ = page_of([make_scan(spacing_source=SpacingSource.ASSUMED)])
+    assert re.search(r'class="warn">assumed<', text)
+
+
+def test_a_png_a_view_and_findings_lie_beside_the_page(make_reading, make_scan, tmp_path):
+    scans = [make_scan("L", "CC"), make_scan("L", "CC"), make_scan("R", "CC", wall="right")]
+    page = write_report(make_reading(scans), tmp_path / "out" / "report")
+    names = sorted(p.name for p in page.parent.iterdir())
+    assert names == ["L_CC-2.png", "L_CC.png", "R_CC.png", "findings.json", "report.html"]
+    with Image.open(page.parent / "L_CC.png") as picture:
+        picture.load()
+        assert picture.mode == "RGB"
+    assert json.loads((page.parent / "findings.json").read_text())["exam"]["id"] == "E1"
+
+
+def test_a_full_disk_leaves_no_half_written_file(make_reading, tmp_path, monkeypatch):
+    def full(_handle):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        write_report(make_reading(), tmp_path / "report")
+    assert list((tmp_path / "report").iterdir()) == []
+
+
+@pytest.mark.browser
+def test_chromium_shows_the_page(make_reading, tmp_path):
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    if browser is None:
+        pytest.skip("Chromium is not installed")
+    page = write_report(make_reading(), tmp_path / "report")
+    shot = tmp_path / "shot.png"
+    switches = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+    switches += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    command = [browser, *switches, f"--user-data-dir={tmp_path / 'profile'}"]
+    command += ["--window-size=1200,900", f"--screenshot={shot}", page.as_uri()]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    with Image.open(shot) as picture:
+        colours = picture.convert("RGB").getcolors(maxcolors=1 << 24)
+    # Not an empty page: the marks' yellow and the breasts' grey are on it.
+    shown = {colour for _, colour in colours}
+    assert (255, 209, 102) in shown
+    assert len(shown) > 50
