@@ -80,7 +80,7 @@ def make_scan():
             "spacing_source": SpacingSource.HEADER,
             "score": 0.9,
             "malignancy": 0.54,
-            "detections": (found,) * detections,
+            "detections": (found,) * detections if isinstance(detections, int) else detections,
             "warnings": (),
             "picture": picture.astype(np.uint8),
             "heat": heat.astype(np.float32),

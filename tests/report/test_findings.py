@@ -38,3 +38,10 @@ def test_values_are_those_of_the_reading(make_reading):
     assert found["scans"][0]["spacing_source"] == "header"
     assert found["threshold"] == 0.42
     assert found["failures"] == {"x.dcm": "x.dcm: not a DICOM file."}
+
+
+def test_a_score_that_is_no_finite_number_is_null(make_reading):
+    found = findings_json(make_reading(score=float("nan"), probability=float("inf")))
+    json.dumps(found, allow_nan=False)
+    assert found["exam"]["score"] is None
+    assert found["exam"]["probability"] is None

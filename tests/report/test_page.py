@@ -1,6 +1,8 @@
 """The report of an exam: self-contained, complete, safe, whole or not at all."""
 
+import base64
 import errno
+import hashlib
 import json
 import re
 import shutil
@@ -144,21 +146,61 @@ def test_a_full_disk_leaves_no_half_written_file(make_reading, tmp_path, monkeyp
     assert list((tmp_path / "report").iterdir()) == []
 
 
-@pytest.mark.browser
-def test_chromium_shows_the_page(make_reading, tmp_path):
+def test_the_pages_policy_lets_its_own_script_run_and_no_other(page_of):
+    text, _ = page_of()
+    script = text.partition("<script>")[2].partition("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in text
+
+
+def test_a_failure_without_its_file_in_the_reason_is_told_with_it(page_of):
+    words = " ".join(page_of(failures={"a.dcm": "cut short."})[1].words)
+    assert "Not read: a.dcm: cut short." in words
+
+
+def test_breasts_are_told_in_hanging_order(page_of):
+    words = " ".join(page_of()[1].words)
+    assert words.index("Right breast") < words.index("Left breast")
+
+
+def test_what_is_no_number_is_a_dash(page_of, make_scan):
+    text, page = page_of(score=float("nan"), probability=None)
+    assert not re.search(r"\b(nan|inf|None)\b", " ".join(page.words))
+    assert "<dd>\N{EN DASH}<small>" in text
+
+
+@pytest.fixture
+def chromium(tmp_path):
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
     if browser is None:
         pytest.skip("Chromium is not installed")
-    page = write_report(make_reading(), tmp_path / "report")
-    shot = tmp_path / "shot.png"
     switches = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
     switches += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
-    command = [browser, *switches, f"--user-data-dir={tmp_path / 'profile'}"]
-    command += ["--window-size=1200,900", f"--screenshot={shot}", page.as_uri()]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    switches += ["--disable-quic", "--no-first-run", f"--user-data-dir={tmp_path / 'profile'}"]
+
+    def run(*arguments):
+        command = [browser, *switches, *map(str, arguments)]
+        return subprocess.run(command, check=True, capture_output=True, timeout=120).stdout
+
+    return run
+
+
+@pytest.mark.browser
+def test_chromium_shows_the_page(make_reading, tmp_path, chromium):
+    page = write_report(make_reading(), tmp_path / "report")
+    shot = tmp_path / "shot.png"
+    chromium("--window-size=1200,900", f"--screenshot={shot}", page.as_uri())
     with Image.open(shot) as picture:
         colours = picture.convert("RGB").getcolors(maxcolors=1 << 24)
     # Not an empty page: the marks' yellow and the breasts' grey are on it.
     shown = {colour for _, colour in colours}
     assert (255, 209, 102) in shown
     assert len(shown) > 50
+
+
+@pytest.mark.browser
+def test_the_pages_script_runs_in_chromium(make_reading, tmp_path, chromium):
+    page = write_report(make_reading(), tmp_path / "report")
+    after = chromium("--dump-dom", page.as_uri()).decode()
+    # The script lays the slider's strength on each heat map; the policy could have forbidden it.
+    assert after.count('style="opacity: 0.8;"') == 4

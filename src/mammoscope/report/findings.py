@@ -1,5 +1,6 @@
 """A reading as `findings.json`: stable keys for other programs (schema mammoscope.findings/1)."""
 
+from math import isfinite
 from typing import Any
 
 from mammoscope.core.reading import ExamReading, ScanReading
@@ -13,7 +14,7 @@ def findings_json(reading: ExamReading) -> dict[str, Any]:
     """Return a reading as plain values that `json.dumps` takes.
 
     Boxes are (top, left, height, width) in pixels of the scan's file; scores lie in [0, 1];
-    probabilities are null where the model was not calibrated.
+    probabilities are null where the model was not calibrated, and so is what is no finite number.
     """
     contract = reading.contract
     point = contract.operating_point
@@ -82,4 +83,5 @@ def _detection(found: Detection) -> dict[str, Any]:
 
 
 def _score(value: float | None) -> float | None:
-    return None if value is None else round(value, 4)
+    # JSON knows no NaN; a score that is none is null.
+    return None if value is None or not isfinite(value) else round(value, 4)

@@ -76,6 +76,8 @@ def title_of(scan: ScanReading) -> str:
 
 def _window(scan: ScanReading) -> tuple[int, int, int, int]:
     """Find the part of a picture round the breast: top, left, bottom, right."""
+    if not scan.breast.any():
+        return 0, 0, scan.breast.shape[0], scan.breast.shape[1]
     rows, columns = np.flatnonzero(scan.breast.any(1)), np.flatnonzero(scan.breast.any(0))
     margin = round(MARGIN_MM / scan.picture_spacing_mm)
     return (
@@ -89,6 +91,8 @@ def _window(scan: ScanReading) -> tuple[int, int, int, int]:
 def _wall_is_left(breast: NDArray[np.bool_]) -> bool:
     """Tell whether the chest wall is at the left: the half of the breast that holds more of it."""
     columns = np.flatnonzero(breast.any(axis=0))
+    if not columns.size:
+        return True
     middle = (columns[0] + columns[-1] + 1) // 2
     return int(breast[:, :middle].sum()) >= int(breast[:, middle:].sum())
 
@@ -137,12 +141,6 @@ def _empty(title: str, shape: tuple[int, int]) -> HungView:
 
 def picture_box(scan: ScanReading, detection: Detection) -> Box:
     """Carry a detection's box from the scan's file to the reading's picture."""
-    box = detection.box_px
     rows, columns = (side / scan.picture_spacing_mm for side in scan.spacing_mm)
-    # Both grids begin at the same corner; pixel centres lie half a pixel inside it.
-    return Box(
-        (box.top + 0.5) * rows - 0.5,
-        (box.left + 0.5) * columns - 0.5,
-        box.height * rows,
-        box.width * columns,
-    )
+    # Both grids begin at the same corner, and so do a box and its first pixel: no half pixels here.
+    return detection.box_px.scaled(rows, columns)

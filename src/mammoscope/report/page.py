@@ -1,22 +1,25 @@
 """The report of an exam: one self-contained page, one PNG a view, and `findings.json`."""
 
 import base64
+import hashlib
 import json
 from dataclasses import dataclass
 from importlib.resources import files
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import jinja2
+import numpy as np
 
 import mammoscope
 from mammoscope.core.contract import ModelContract
 from mammoscope.core.reading import ExamReading
-from mammoscope.core.vocabulary import SpacingSource
+from mammoscope.core.vocabulary import Laterality, SpacingSource
 from mammoscope.formats.files import write_atomic
 from mammoscope.report.findings import NOTICE, findings_json
 from mammoscope.report.hanging import HungView, hang
-from mammoscope.report.pictures import BAR_MM, grey_jpeg, heat_png, view_png
+from mammoscope.report.pictures import BAR_MM, grey_jpeg, heat_colours, heat_png, view_png
 
 SOURCES = {
     SpacingSource.HEADER: "file header",
@@ -109,13 +112,19 @@ def render(reading: ExamReading, hung: tuple[HungView, ...]) -> str:
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    source = (files("mammoscope.report") / "templates" / "report.html.jinja").read_text("utf-8")
+    templates = files("mammoscope.report") / "templates"
+    source = (templates / "report.html.jinja").read_text("utf-8")
+    script = (templates / "report.js").read_text("utf-8")
     contract = reading.contract
     views = [_view(key, view) for key, view in zip(_names(hung), hung, strict=True)]
     rows, columns = hung[0].picture.shape
     return environment.from_string(source).render(
         notice=NOTICE,
         version=mammoscope.__version__,
+        script=script,
+        # The page's policy names this one script, so no other text can ever run.
+        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+        legend=_legend(),
         reading=reading,
         headline=_headline(reading, sum(len(view.marks) for view in views)),
         views=views,
@@ -123,14 +132,10 @@ def render(reading: ExamReading, hung: tuple[HungView, ...]) -> str:
         columns=columns,
         bar_px=BAR_MM / reading.scans[0].picture_spacing_mm,
         bar_mm=f"{BAR_MM:g}",
-        breasts=[
-            {
-                "name": SIDES[breast.laterality],
-                "score": _two(breast.score),
-                "malignancy": _two(breast.malignancy),
-                "probability": _two(breast.probability),
-            }
-            for breast in reading.breasts
+        breasts=_breasts(reading),
+        failures=[
+            reason if name in reason else f"{name}: {reason}"
+            for name, reason in reading.failures.items()
         ],
         exam={
             "score": _two(reading.score),
@@ -147,6 +152,26 @@ def render(reading: ExamReading, hung: tuple[HungView, ...]) -> str:
             )
         ],
     )
+
+
+def _breasts(reading: ExamReading) -> list[dict[str, str]]:
+    """Words for the breasts, in the order in which their views hang: right before left."""
+    order = (Laterality.RIGHT, Laterality.LEFT, None)
+    return [
+        {
+            "name": SIDES[breast.laterality],
+            "score": _two(breast.score),
+            "malignancy": _two(breast.malignancy),
+            "probability": _two(breast.probability),
+        }
+        for breast in sorted(reading.breasts, key=lambda breast: order.index(breast.laterality))
+    ]
+
+
+def _legend() -> str:
+    """Colours of the scores 0 to 1 as the stops of a CSS gradient."""
+    colours = heat_colours(np.linspace(0, 1, 11, dtype=np.float32))
+    return ", ".join(f"rgb({r} {g} {b} / {a / 255:.2f})" for r, g, b, a in colours.tolist())
 
 
 def _names(hung: tuple[HungView, ...]) -> list[str]:
@@ -226,7 +251,7 @@ def _figures(contract: ModelContract) -> list[dict[str, Any]]:
             {
                 "name": name,
                 "value": _three(figure.get("value")),
-                "interval": f"{_three(figure.get('low'))} to {_three(figure.get('high'))}",
+                "interval": _interval(figure.get("low"), figure.get("high")),
                 "n": f"{figure.get('n', NONE)} ({figure.get('n_patients', NONE)} patients)",
             }
         )
@@ -237,9 +262,13 @@ def _data(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
+def _interval(low: float | None, high: float | None) -> str:
+    return NONE if low is None or high is None else f"{_three(low)} to {_three(high)}"
+
+
 def _two(value: float | None) -> str:
-    return NONE if value is None else f"{value:.2f}"
+    return NONE if value is None or not isfinite(value) else f"{value:.2f}"
 
 
 def _three(value: float | None) -> str:
-    return NONE if value is None else f"{value:.3f}"
+    return NONE if value is None or not isfinite(value) else f"{value:.3f}"

@@ -17,7 +17,7 @@ MOST_OPAQUE = 0.75
 MARK = (255, 209, 102)
 BAR_MM = 20.0
 HEAT_STEP = 4
-"""The heat map keeps every so many pixels; the network's own places are four times as far apart."""
+"""The heat map keeps one value for a block of so many pixels a side; the network has fewer."""
 
 
 def grey_jpeg(picture: NDArray[np.uint8]) -> bytes:
@@ -29,13 +29,21 @@ def grey_jpeg(picture: NDArray[np.uint8]) -> bytes:
 
 def heat_png(heat: NDArray[np.float32]) -> bytes:
     """Encode a heat map as PNG with transparency that falls with the score."""
-    small = heat[::HEAT_STEP, ::HEAT_STEP]
-    colours = _colours()[np.clip(np.rint(small * 255), 0, 255).astype(np.uint8)]
-    strength = np.clip((small - HEAT_FLOOR) / (0.5 - HEAT_FLOOR), 0, 1) * MOST_OPAQUE
-    layer = np.dstack([colours, np.rint(strength * 255).astype(np.uint8)])
+    # A mean over blocks keeps the map's corners, so that it lies on the picture when stretched.
+    rows, columns = (max(1, round(side / HEAT_STEP)) for side in heat.shape)
+    whole = Image.fromarray(np.nan_to_num(heat).astype(np.float32))
+    small = np.asarray(whole.resize((columns, rows), Image.Resampling.BOX))
     stream = io.BytesIO()
-    Image.fromarray(layer, "RGBA" if layer.shape[-1] == 4 else None).save(stream, "PNG")
+    Image.fromarray(heat_colours(small)).save(stream, "PNG")
     return stream.getvalue()
+
+
+def heat_colours(scores: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """Give scores in [0, 1], of any shape, their red, green, blue and opacity (a last axis)."""
+    colours = _colours()[np.clip(np.rint(scores * 255), 0, 255).astype(np.uint8)]
+    strength = np.clip((scores - HEAT_FLOOR) / (0.5 - HEAT_FLOOR), 0, 1) * MOST_OPAQUE
+    opacity = np.rint(strength * 255).astype(np.uint8)
+    return np.concatenate([colours, opacity[..., None]], axis=-1)
 
 
 @cache
@@ -58,7 +66,7 @@ def view_png(view: HungView, spacing_mm: float, subtitle: str) -> bytes:
     font = ImageFont.load_default(size=26)
     found = view.reading.detections if view.reading else ()
     for number, (box, detection) in enumerate(zip(view.boxes, found, strict=True), start=1):
-        _mark(draw, box, f"{number}: {detection.score:.2f}", font)
+        _mark(draw, box, f"{number}: {detection.score:.2f}", font, canvas.width)
     rows = canvas.height
     draw.line((12, rows - 16, 12 + BAR_MM / spacing_mm, rows - 16), fill=MARK, width=4)
     draw.text((12, rows - 50), f"{BAR_MM:g} mm", fill=MARK, font=font)
@@ -74,9 +82,11 @@ def _mark(
     box: Box,
     text: str,
     font: ImageFont.FreeTypeFont | ImageFont.ImageFont,
+    columns: int,
 ) -> None:
     draw.rectangle((box.left, box.top, box.right, box.bottom), outline=MARK, width=3)
-    left, top = box.left, max(0.0, box.top - 34)
+    length = draw.textlength(text, font=font)
+    left, top = max(0.0, min(box.left, columns - length - 8)), max(0.0, box.top - 34)
     extent = draw.textbbox((left + 4, top), text, font=font)
     draw.rectangle((extent[0] - 4, extent[1] - 2, extent[2] + 4, extent[3] + 2), fill=(0, 0, 0))
     draw.text((left + 4, top), text, fill=MARK, font=font)
