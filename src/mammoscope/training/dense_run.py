@@ -25,6 +25,7 @@ from mammoscope.models import dense, zoo
 from mammoscope.models.foreign import read_legacy_checkpoint
 from mammoscope.models.lite0 import hold_early_layers
 from mammoscope.models.weights import save_weights
+from mammoscope.training.card import card_of
 from mammoscope.training.dense_contract import Measured, finish_contract
 from mammoscope.training.dense_data import DenseSample, make_samples
 from mammoscope.training.dense_task import DenseTask, Said, outcome_of, said_of
@@ -60,8 +61,8 @@ def train_dense(settings: DenseSettings, digest: str, out: Path, show: Show) -> 
 
     Returns
     -------
-    Path of the weight file. Beside it: ``evaluation.json`` with the cross-validated figures,
-    ``foreign.json`` with those on the foreign archive, and ``split.json``.
+    Path of the weight file. Beside it: the model's card ``model.md``, ``evaluation.json`` with the
+    cross-validated figures, ``foreign.json`` with those on the foreign archive, ``split.json``.
     """
     run = _Run(settings=settings, digest=digest, folder=out, show=show)
     spec = settings.input.spec()
@@ -76,6 +77,7 @@ def train_dense(settings: DenseSettings, digest: str, out: Path, show: Show) -> 
     write_atomic(out / "split.json", json.dumps(fold_of, indent=0, sort_keys=True) + "\n")
     path = out / "model.safetensors"
     save_weights(path, network, contract)
+    write_atomic(out / "model.md", card_of(contract))
     return path
 
 
