@@ -169,6 +169,13 @@ def test_what_is_no_number_is_a_dash(page_of, make_scan):
     assert "<dd>\N{EN DASH}<small>" in text
 
 
+def test_the_words_on_the_black_pictures_stay_bright_on_paper(page_of):
+    text, _ = page_of()
+    style = text.partition("<style>")[2].partition("</style>")[0]
+    # Paper makes the page's text black; a figure keeps its own colours, whatever the page's are.
+    assert re.search(r"^figure \{ --text: #e", style, re.MULTILINE)
+
+
 @pytest.fixture
 def chromium(tmp_path):
     browser = shutil.which("chromium") or shutil.which("chromium-browser")
