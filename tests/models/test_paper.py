@@ -22,7 +22,9 @@ def count(modules):
     ("classes", "trainable"), [(2, 32_198_594), (3, 32_200_643), (5, 32_204_741)]
 )
 def test_trainable_parameters_are_those_published(classes, trainable):
-    made = zoo.build("1.0.0.35", classes)
+    # Weights without memory: they are only counted.
+    with torch.device("meta"):
+        made = zoo.build("1.0.0.35", classes)
     assert sum(p.numel() for p in made.parameters()) == trainable
 
 
@@ -58,6 +60,46 @@ def test_every_parameter_gets_a_gradient(network):
     assert all(
         p.grad is not None and p.grad.abs().sum() > 0 for p in network.parameters() if p.ndim > 1
     )
+
+
+def test_evaluation_draws_nothing(network):
+    network.eval()
+    tiles = torch.rand(2, 1, 299, 299)
+    with torch.inference_mode():
+        assert torch.equal(network(tiles), network(tiles))
+        # Each tile is read for itself, whatever else is in the batch.
+        torch.testing.assert_close(network(tiles[:1]), network(tiles)[:1])
+
+
+def test_a_seed_fixes_the_weights(network):
+    torch.manual_seed(0)
+    again = build_1_0_0_35()
+    assert all(
+        torch.equal(a, b) for a, b in zip(network.parameters(), again.parameters(), strict=True)
+    )
+
+
+def test_batch_norm_has_the_papers_numbers(network):
+    convolutional = [m for m in network.features if isinstance(m, nn.BatchNorm2d)]
+    # PyTorch's momentum is the share of the new value, TensorFlow's that of the old one.
+    assert {(m.momentum, m.eps) for m in convolutional} == {(0.01, 1.001e-5)}
+    assert {(m.momentum, m.eps) for m in (network.bn_fc1, network.bn_fc2)} == {(0.1, 1e-8)}
+
+
+def test_a_tenth_of_each_pooled_map_and_half_of_the_rest_is_dropped(network):
+    pooled = [m.p for m in network.features if isinstance(m, nn.Dropout)]
+    assert pooled == [0.1] * 5
+    network.train()
+    network.features.eval()
+    seen = []
+    handle = network.fc1.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
+    with torch.no_grad():
+        network(torch.rand(2, 1, 299, 299))
+        network.eval()
+        network(torch.rand(2, 1, 299, 299))
+    handle.remove()
+    dropped, whole = ((x == 0).double().mean().item() for x in seen)
+    assert dropped == pytest.approx(0.5 + whole / 2, abs=0.02)
 
 
 def test_weights_are_cut_at_two_deviations(network):

@@ -5,11 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mammoscope.archives.open import open_archive
 from mammoscope.core.geometry import Circle
 from mammoscope.core.records import Finding, Scan
-from mammoscope.core.vocabulary import FindingKind, Pathology
-from mammoscope.scans.load import load
+from mammoscope.core.vocabulary import FindingKind, Pathology, SpacingSource
 from mammoscope.tiles.recipe9 import SCALE, is_usable, label_of, mias_tiles, turned
 
 
@@ -19,14 +17,15 @@ def make_finding(kind=FindingKind.MASS, pathology=Pathology.MALIGNANT, roi=None,
     )
 
 
-def make_scan(findings=()):
+def make_scan(findings=(), **facts):
     return Scan(
         scan_id="mdb001",
         archive="mini-mias",
         path=Path("mdb001.png"),
         patient_id="mias-001",
         exam_id="mias-001",
-        findings=tuple(findings),
+        findings=None if findings is None else tuple(findings),
+        **facts,
     )
 
 
@@ -47,6 +46,58 @@ def test_a_finding_gives_three_tiles_and_one_without_a_place_none():
     assert {t.finding_id for t in tiles} == {"f1"}
     assert {t.label for t in tiles} == {"MALIGNANT_mass"}
     assert all(t.pixels.shape == (299, 299) and t.pixels.dtype == np.uint8 for t in tiles)
+
+
+def test_a_scan_that_nobody_calls_normal_gives_no_tile():
+    assert tiles_of(None) == []
+
+
+def test_a_tile_is_the_scan_at_its_box():
+    # Each pixel of this scan tells its own place, up to the rounding of the enlargement.
+    rows = np.repeat(np.arange(1024)[:, None] // 4, 1024, axis=1).astype(np.uint8)
+    scan = make_scan([make_finding(roi=Circle(400, 300, 20))])
+    for seed in range(10):
+        for tile in mias_tiles(rows, scan, np.random.default_rng(seed)):
+            assert int(tile.pixels.min()) * 4 == pytest.approx(tile.box.top, abs=5)
+            assert int(tile.pixels.max()) * 4 == pytest.approx(tile.box.bottom, abs=5)
+
+
+def test_the_same_seed_gives_the_same_tiles_and_another_gives_others():
+    finding = [make_finding(roi=Circle(500, 400, 40))]
+    first, again, other = (tiles_of(finding, seed) for seed in (3, 3, 4))
+    assert [t.box for t in first] == [t.box for t in again]
+    assert all((a.pixels == b.pixels).all() for a, b in zip(first, again, strict=True))
+    assert [t.box for t in first] != [t.box for t in other]
+
+
+def test_a_tile_is_as_much_finer_than_its_scan_as_it_was_enlarged():
+    scan = make_scan(
+        [make_finding(roi=Circle(500, 400, 40))],
+        spacing_mm=(0.2, 0.2),
+        spacing_source=SpacingSource.ARCHIVE,
+    )
+    tile = next(mias_tiles(make_image(), scan, np.random.default_rng(0)))
+    assert tile.spacing_mm == pytest.approx((0.2 / 2.58, 0.2 / 2.58))
+    assert tiles_of([make_finding(roi=Circle(500, 400, 40))])[0].spacing_mm is None
+
+
+def test_black_columns_beside_the_film_hold_no_tiles():
+    image = make_image()
+    image[:, :300] = 0
+    tiles = list(mias_tiles(image, make_scan(), np.random.default_rng(0)))
+    # The grid begins at the film's edge, to the one pixel that the enlargement blurs.
+    assert tiles
+    assert min(tile.box.left for tile in tiles) == pytest.approx(300, abs=1)
+
+
+def test_a_black_scan_gives_no_tile():
+    black = np.zeros((1024, 1024), np.uint8)
+    assert list(mias_tiles(black, make_scan(), np.random.default_rng(0))) == []
+
+
+def test_a_finding_without_proof_has_no_class():
+    with pytest.raises(ValueError, match="f1 has no pathology"):
+        label_of(make_finding(pathology=None))
 
 
 def test_small_findings_are_cropped_from_a_box_of_1_2_tiles():
@@ -125,22 +176,3 @@ def test_turns_are_the_eight_symmetries_of_a_square_and_as_likely_as_in_the_note
     same = sum(s == tile.tobytes() for s in seen) / 4000
     # No flip (1/4) and k = 0 (1/6), or both flips (1/4) and k = -2 or 2 (2/6).
     assert same == pytest.approx(1 / 24 + 2 / 24, abs=0.02)
-
-
-@pytest.mark.real
-def test_counts_on_the_shared_part_of_mini_mias(shared_data):
-    archive = open_archive("mini-mias", shared_data / "mini-mias")
-    findings = tiles = 0
-    normal = []
-    for position, scan in enumerate(archive.scans()[:120]):
-        made = list(
-            mias_tiles(np.asarray(load(scan).image), scan, np.random.default_rng((0, position)))
-        )
-        if scan.findings:
-            findings += sum(f.roi is not None for f in scan.findings)
-            tiles += len(made)
-        else:
-            normal.append(len(made))
-    assert tiles == 3 * findings
-    # The author has 2,718 normal tiles of 207 scans: 13.1 a scan.
-    assert np.mean(normal) == pytest.approx(13.1, rel=0.15)

@@ -1,16 +1,31 @@
 """Tile sets on disk."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from mammoscope.core.errors import CorruptFileError, MissingFileError
+from mammoscope.core.errors import ArchiveError, BadValueError, CorruptFileError, MissingFileError
 from mammoscope.core.geometry import Box
 from mammoscope.core.records import Scan
+from mammoscope.core.vocabulary import SpacingSource, Split
+from mammoscope.tiles import store
 from mammoscope.tiles.recipe9 import Tile
-from mammoscope.tiles.store import INDEX, PIXELS, load_tiles, write_tiles
+from mammoscope.tiles.store import INDEX, PROVENANCE, load_tiles, write_tiles
+
+SPLIT = {"p0": Split.TRAIN, "p1": Split.VALIDATION, "p2": Split.TEST}
+ORIGIN = {"recipe": "9", "seed": 5}
+FILES = [INDEX, "pixels-0000.npy", "pixels-0001.npy", PROVENANCE]
+
+
+@pytest.fixture(autouse=True)
+def _small_shards(monkeypatch):
+    monkeypatch.setattr(store, "SHARD_TILES", 4)
 
 
 def make_tiles(count=6):
@@ -21,71 +36,149 @@ def make_tiles(count=6):
             archive="made",
             path=Path("s.png"),
             patient_id=f"p{number // 2}",
-            exam_id="e",
+            exam_id=f"e{number // 2}",
+            spacing_mm=(0.2, 0.1) if number else None,
+            spacing_source=SpacingSource.ARCHIVE if number else None,
         )
         yield Tile(
             pixels=rng.integers(0, 255, (8, 8), dtype=np.uint8),
             scan=scan,
             finding_id=None if number % 2 else f"f{number}",
-            box=Box(number, 2 * number, 8, 8),
+            box=Box(number, 2 * number, 4, 4),
             label="NORMAL" if number % 2 else "BENIGN_mass",
         )
 
 
-SPLIT = {"p0": "train", "p1": "validation", "p2": "test"}
+@pytest.fixture
+def folder(tmp_path):
+    write_tiles(tmp_path / "set", make_tiles(), SPLIT, ORIGIN)
+    return tmp_path / "set"
 
 
-def test_tiles_come_back_as_they_were_written(tmp_path):
-    write_tiles(tmp_path / "set", make_tiles(), SPLIT, {"recipe": "9"})
-    back = load_tiles(tmp_path / "set")
-    for position, tile in enumerate(make_tiles()):
-        np.testing.assert_array_equal(back.pixels[position], tile.pixels)
-        row = back.table.row(position, named=True)
-        assert (row["scan_id"], row["finding_id"], row["label"]) == (
-            tile.scan.scan_id,
-            tile.finding_id,
-            tile.label,
-        )
-        assert (row["top"], row["left"]) == (tile.box.top, tile.box.left)
+def test_tiles_come_back_as_they_were_written(folder):
+    back = load_tiles(folder)
+    tiles = list(make_tiles())
+    np.testing.assert_array_equal(back.pixels(range(6)), [tile.pixels for tile in tiles])
+    assert back.table.row(3, named=True) == {
+        "patient_id": "p1",
+        "exam_id": "e1",
+        "scan_id": "s3",
+        "finding_id": None,
+        "archive": "made",
+        "top": 3.0,
+        "left": 6.0,
+        "height": 4.0,
+        "width": 4.0,
+        # The tile has 8 x 8 pixels of a box of 4 x 4 of the scan's.
+        "spacing_row_mm": 0.1,
+        "spacing_column_mm": 0.05,
+        "label": "NORMAL",
+        "split": "validation",
+        "recipe": "9",
+        "seed": 5,
+    }
+    assert back.table["finding_id"].to_list() == ["f0", None, "f2", None, "f4", None]
+    assert back.table["spacing_row_mm"][0] is None
     assert back.provenance["recipe"] == "9"
-    assert isinstance(back.pixels, np.memmap)
     assert "6 tiles" in back._repr_html_()
 
 
-def test_no_patient_lies_in_two_splits(tmp_path):
-    write_tiles(tmp_path / "set", make_tiles(), SPLIT, {})
-    back = load_tiles(tmp_path / "set")
+def test_pixels_stay_on_disk_in_shards(folder):
+    assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
+    shards = load_tiles(folder).shards
+    assert [len(shard) for shard in shards] == [4, 2]
+    assert all(isinstance(shard, np.memmap) and not shard.flags.writeable for shard in shards)
+
+
+@given(positions=st.lists(st.integers(0, 5), max_size=12))
+def test_any_tiles_are_copied_in_the_order_asked_for(tmp_path_factory, positions):
+    folder = tmp_path_factory.mktemp("sets") / "set"
+    write_tiles(folder, make_tiles(), SPLIT, ORIGIN)
+    expected = np.array([tile.pixels for tile in make_tiles()])[np.asarray(positions, dtype=int)]
+    np.testing.assert_array_equal(load_tiles(folder).pixels(positions), expected)
+
+
+@pytest.mark.parametrize("position", [-1, 6])
+def test_a_tile_that_is_not_there_is_refused(folder, position):
+    with pytest.raises(IndexError, match="from 0 to 5"):
+        load_tiles(folder).pixels([0, position])
+
+
+def test_no_patient_lies_in_two_splits(folder):
+    back = load_tiles(folder)
     assert back.table.group_by("patient_id").n_unique()["split"].to_list() == [1, 1, 1]
-    assert back.rows_of("validation").tolist() == [2, 3]
+    assert back.rows_of(Split.VALIDATION).tolist() == [2, 3]
+
+
+def test_the_same_tiles_give_the_same_bytes(folder, tmp_path):
+    write_tiles(tmp_path / "again", make_tiles(), SPLIT, ORIGIN)
+    for name in FILES:
+        assert (tmp_path / "again" / name).read_bytes() == (folder / name).read_bytes()
 
 
 def test_a_fault_while_writing_leaves_nothing_behind(tmp_path):
     def faulty():
-        yield from make_tiles(3)
+        yield from make_tiles(5)
         raise OSError(28, "No space left on device")
 
     with pytest.raises(OSError, match="No space"):
-        write_tiles(tmp_path / "set", faulty(), SPLIT, {})
+        write_tiles(tmp_path / "set", faulty(), SPLIT, ORIGIN)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_older_set_is_never_overwritten(tmp_path):
-    write_tiles(tmp_path / "set", make_tiles(), SPLIT, {})
-    with pytest.raises(FileExistsError, match="set is there already"):
-        write_tiles(tmp_path / "set", make_tiles(), SPLIT, {})
+def test_a_set_without_tiles_is_not_written(tmp_path):
+    with pytest.raises(ArchiveError, match="No scan gave a tile"):
+        write_tiles(tmp_path / "set", [], SPLIT, ORIGIN)
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_damage_is_told(tmp_path):
-    folder = tmp_path / "set"
-    write_tiles(folder, make_tiles(), SPLIT, {})
-    np.save(folder / PIXELS, np.zeros((2, 8, 8), np.uint8))
-    with pytest.raises(CorruptFileError, match="2 tiles of pixels and 6 rows"):
+def test_an_older_set_is_never_overwritten(folder):
+    with pytest.raises(BadValueError, match="set: is there already"):
+        write_tiles(folder, make_tiles(), SPLIT, ORIGIN)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_part_that_is_missing_is_named(folder, name):
+    (folder / name).unlink()
+    with pytest.raises(MissingFileError, match=f"{name} is missing"):
         load_tiles(folder)
-    (folder / INDEX).write_bytes(b"nonsense")
-    with pytest.raises(CorruptFileError, match="damaged"):
+
+
+@pytest.mark.parametrize("name", FILES[:-1])
+def test_one_changed_bit_anywhere_is_told(folder, name):
+    path = folder / name
+    written = path.read_bytes()
+    for place in np.random.default_rng(0).integers(0, len(written), 30):
+        changed = bytearray(written)
+        changed[place] ^= 1
+        path.write_bytes(changed)
+        with pytest.raises(CorruptFileError, match=f"{name}: is not as it was written"):
+            load_tiles(folder)
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_part_cut_short_is_told(folder, name):
+    path = folder / name
+    written = path.read_bytes()
+    for length in (0, 1, len(written) // 2, len(written) - 2):
+        path.write_bytes(written[:length])
+        with pytest.raises(CorruptFileError, match=name):
+            load_tiles(folder)
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"files": 3}', '{"files": {"../x": "0", "b": "1"}}'])
+def test_a_provenance_that_names_no_tile_set_is_told(folder, text):
+    (folder / PROVENANCE).write_text(text)
+    with pytest.raises(CorruptFileError, match=PROVENANCE):
         load_tiles(folder)
-    (folder / INDEX).unlink()
-    with pytest.raises(MissingFileError, match=r"index\.parquet is missing"):
+
+
+def test_an_index_that_does_not_fit_the_pixels_is_told(folder):
+    pl.read_parquet(folder / INDEX).head(5).write_parquet(folder / INDEX)
+    provenance = json.loads((folder / PROVENANCE).read_text())
+    provenance["files"][INDEX] = store._digest(folder / INDEX)
+    (folder / PROVENANCE).write_text(json.dumps(provenance))
+    with pytest.raises(CorruptFileError, match="6 tiles of pixels and 5 rows"):
         load_tiles(folder)
 
 

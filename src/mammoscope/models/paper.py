@@ -46,7 +46,10 @@ DENSE = 2048
 class Paper35(nn.Module):
     """1.0.0.35: 32,198,594 trainable parameters with two classes.
 
-    The scripts divide grey levels of 0 to 255 by 255; here the input is in [0, 1] already.
+    The scripts divide grey levels of 0 to 255 by 255; here the input is in [0, 1] already. The last
+    maps are flattened channel by channel, element (c, row, column) at (c * 5 + row) * 5 + column;
+    the scripts' order is (row * 5 + column) * 512 + c, so the rows of `fc1` of their checkpoints
+    have to be put in this order.
     """
 
     def __init__(self, classes: int) -> None:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mammoscope.core.geometry import Box, Circle
-from mammoscope.core.records import Finding, Scan
+from mammoscope.core.records import Finding, Scan, Spacing
 from mammoscope.core.vocabulary import FindingKind, Pathology
 from mammoscope.tiles.grid import cut, places
 
@@ -32,13 +32,26 @@ NORMAL = "NORMAL"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tile:
-    """A tile and where it came from; `box` is on the grid of the scan's file."""
+    """A tile and where it came from.
+
+    `box` is on the grid of the scan's file; `spacing_mm` is that of the tile's own pixels, None
+    where the scan's is not known. `label` is one of the paper's five classes.
+    """
 
     pixels: NDArray[np.uint8]
     scan: Scan
     finding_id: str | None
     box: Box
     label: str
+
+    @property
+    def spacing_mm(self) -> Spacing | None:
+        """(row, column) distance between the tile's pixel centres."""
+        if self.scan.spacing_mm is None:
+            return None
+        rows, columns = self.pixels.shape
+        row_mm, column_mm = self.scan.spacing_mm
+        return row_mm * self.box.height / rows, column_mm * self.box.width / columns
 
 
 def mias_tiles(
@@ -53,18 +66,26 @@ def mias_tiles(
     Parameters
     ----------
     image : ndarray of shape (rows, columns), uint8
-    scan : its record, with findings whose Roi is a circle; findings without a place give no tile
+    scan : its record, with findings whose Roi is a circle; findings without a place give no tile,
+        and neither does a scan of which the archive does not say whether it is normal
     rng : draws crops, turns, and which normal tiles are kept
     radius_as_side : a finding's box is as wide as its radius, as in the notebook; False: as its
         diameter
+
+    Yields
+    ------
+    Tile
+        Three a finding with a place, or of a normal scan three in ten usable places of the grid.
     """
+    if scan.findings is None:
+        return
     large = np.asarray(
         Image.fromarray(image).resize(
             (round(image.shape[1] * SCALE), round(image.shape[0] * SCALE)),
             Image.Resampling.BILINEAR,
         )
     )
-    if not scan.findings:
+    if len(scan.findings) == 0:
         yield from _normal_tiles(large, scan, rng)
         return
     for finding in scan.findings:
@@ -111,8 +132,9 @@ def _finding_tiles(
 ) -> Iterator[Tile]:
     """Three crops at random places of a box round the finding, each flipped and turned.
 
-    The notebook turns the box before it crops; as box and draw are symmetric, cropping first gives
-    the same tiles with the same chances, and keeps each tile's place on the scan known.
+    The notebook turns the box before it crops. Cropping first gives the same tiles with the same
+    chances (but for one pixel, as the draw leaves the last place out), and keeps each tile's place
+    on the scan known.
     """
     factor = 1.2 if side < SIDE_PX else 1.05
     extent = int(max(factor * SIDE_PX, side))

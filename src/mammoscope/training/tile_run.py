@@ -12,25 +12,23 @@ import torch
 from numpy.typing import NDArray
 
 import mammoscope
-from mammoscope.archives.archive import Archive
 from mammoscope.archives.open import open_archive
-from mammoscope.archives.splits import folds, split_digest
 from mammoscope.core.contract import InputSpec, ModelContract, OutputSpec
+from mammoscope.core.errors import TrainingError
 from mammoscope.core.vocabulary import Split
 from mammoscope.evaluation.intervals import bootstrap, weighted_mean
 from mammoscope.evaluation.roc import auc_statistic
 from mammoscope.formats.files import write_atomic
 from mammoscope.models import zoo
 from mammoscope.models.weights import save_weights
-from mammoscope.scans.load import load
-from mammoscope.tiles.recipe9 import SCALE, Tile, mias_tiles
-from mammoscope.tiles.store import TileSet, load_tiles, write_tiles
+from mammoscope.tiles.build import build_tiles
+from mammoscope.tiles.recipe9 import SCALE
+from mammoscope.tiles.store import TileSet
 from mammoscope.training.loop import Plan, fit
 from mammoscope.training.settings import ArchiveSettings
 from mammoscope.training.tile_task import TileTask, abnormal_scores, is_abnormal, staircase
 
-PARTS = 10
-"""One part of ten patients is for the test, one for validation, as the paper divides (80/10/10)."""
+RECIPE = "9"
 RESAMPLES = 1000
 
 Show = Callable[[int, str], AbstractContextManager[Callable[[str], None]]]
@@ -43,6 +41,12 @@ class PaperOptimiser:
     learning_rate: float = 1e-3
     decay: float = 0.8
     epochs_a_stair: int = 5
+
+    def __post_init__(self) -> None:
+        if not (self.learning_rate > 0 and 0 < self.decay <= 1 and self.epochs_a_stair > 0):
+            raise ValueError(
+                "learning_rate and epochs_a_stair must be above 0, and decay in (0, 1]"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +65,12 @@ class TileSettings:
     radius_as_side: bool = True
     optimiser: PaperOptimiser = field(default_factory=PaperOptimiser)
 
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch_size < 2 or self.seed < 0:
+            raise ValueError("epochs must be 1 or more, batch_size 2 or more, seed 0 or more")
+        if not self.positive_weight > 0:
+            raise ValueError("positive_weight must be above 0")
+
 
 def train_tiles(settings: TileSettings, digest: str, out: Path, show: Show) -> Path:
     """Build the tiles where they are not there yet, train, test, and write weights with a contract.
@@ -70,9 +80,8 @@ def train_tiles(settings: TileSettings, digest: str, out: Path, show: Show) -> P
     Path of the weight file; ``evaluation.json`` beside it holds the figures on the test patients.
     """
     out.mkdir(parents=True, exist_ok=True)
-    archive = open_archive(settings.archive.name, Path(settings.archive.folder))
-    split_of = _split(archive, settings.seed)
-    tiles = _tiles(archive, settings, split_of, out / "tiles", show)
+    tiles = _tiles(settings, out / "tiles", show)
+    check_splits(tiles, settings.batch_size)
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
         network = zoo.channels_last(zoo.build(settings.architecture))
@@ -89,43 +98,44 @@ def train_tiles(settings: TileSettings, digest: str, out: Path, show: Show) -> P
     figures = measure(tiles, network, settings.seed)
     write_atomic(out / "evaluation.json", json.dumps(figures, indent=1, allow_nan=False) + "\n")
     path = out / "model.safetensors"
-    save_weights(path, network, _contract(settings, figures, split_digest(split_of)))
+    save_weights(path, network, _contract(settings, figures, str(tiles.provenance["split"])))
     return path
 
 
-def _split(archive: Archive, seed: int) -> dict[str, str]:
-    """Split of each patient: a tenth each for test and validation, strata by the worst finding."""
-    worst: dict[str, str] = {}
-    for scan in archive.scans():
-        worst[scan.patient_id] = max(worst.get(scan.patient_id, ""), str(scan.pathology or ""))
-    part_of = folds(worst, PARTS, seed)
-    parts = {0: Split.TEST, 1: Split.VALIDATION}
-    return {patient: parts.get(part, Split.TRAIN) for patient, part in part_of.items()}
-
-
-def _tiles(
-    archive: Archive, settings: TileSettings, split_of: Mapping[str, str], folder: Path, show: Show
-) -> TileSet:
-    wanted = {
-        "recipe": "9",
-        "archive": archive.name,
-        "seed": str(settings.seed),
-        "radius_as_side": str(settings.radius_as_side),
-        "split": split_digest(dict(split_of)),
-    }
-    if folder.exists():
-        found = load_tiles(folder)
-        if {key: found.provenance.get(key) for key in wanted} == wanted:
-            return found
-    tiles: list[Tile] = []
+def _tiles(settings: TileSettings, folder: Path, show: Show) -> TileSet:
+    archive = open_archive(settings.archive.name, Path(settings.archive.folder))
     with show(len(archive.scans()), "tiles") as step:
-        for position, scan in enumerate(archive.scans()):
-            rng = np.random.default_rng((settings.seed, position))
-            image = np.asarray(load(scan).image, dtype=np.uint8)
-            tiles += mias_tiles(image, scan, rng, radius_as_side=settings.radius_as_side)
-            step("")
-    write_tiles(folder, tiles, split_of, wanted)
-    return load_tiles(folder)
+        return build_tiles(
+            archive,
+            RECIPE,
+            folder,
+            seed=settings.seed,
+            radius_as_side=settings.radius_as_side,
+            advance=lambda: step(""),
+        )
+
+
+def check_splits(tiles: TileSet, batch_size: int) -> None:
+    """Refuse tiles on which a network cannot be trained or measured.
+
+    Raises
+    ------
+    TrainingError
+        When a split lacks normal or abnormal tiles, or a batch needs more than there are.
+    """
+    for split in Split:
+        truth = is_abnormal(tiles, tiles.rows_of(split))
+        if not (truth.any() and (~truth).any()):
+            raise TrainingError(
+                f"{tiles.folder}: the {split} patients have {truth.sum()} abnormal tiles of "
+                f"{len(truth)}, and both kinds are needed; use a larger archive or another seed."
+            )
+    training = len(tiles.rows_of(Split.TRAIN))
+    if training < batch_size:
+        raise TrainingError(
+            f"{tiles.folder}: a batch of {batch_size} needs more than {training} tiles; "
+            "lower batch_size."
+        )
 
 
 def _plan(settings: TileSettings, task: TileTask) -> Plan:

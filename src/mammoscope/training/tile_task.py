@@ -126,7 +126,7 @@ def is_abnormal(tiles: TileSet, positions: NDArray[np.intp]) -> NDArray[np.bool_
 
 def batch_of(tiles: TileSet, positions: NDArray[np.intp]) -> TileBatch:
     """Bring tiles to memory, grey levels divided by 255 as in the paper's 1.0.0.35."""
-    pixels = torch.from_numpy(np.asarray(tiles.pixels[positions]))
+    pixels = torch.from_numpy(tiles.pixels(positions))
     images = pixels[:, None].float() / 255
     return TileBatch(
         images=images.contiguous(memory_format=torch.channels_last),
