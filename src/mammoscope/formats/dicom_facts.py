@@ -87,9 +87,9 @@ def facts_of(header: Dataset) -> DicomFacts:
     cbis = cbis_name(given)
     syntax = getattr(header, "file_meta", Dataset()).get("TransferSyntaxUID", "")
     return DicomFacts(
-        rows=int(header.get("Rows") or 0),
-        columns=int(header.get("Columns") or 0),
-        bits_stored=int(header.get("BitsStored") or 0),
+        rows=whole_number(header, "Rows"),
+        columns=whole_number(header, "Columns"),
+        bits_stored=whole_number(header, "BitsStored"),
         photometric=str(header.get("PhotometricInterpretation") or ""),
         transfer_syntax=UID(syntax).name if syntax else "Implicit VR Little Endian",
         modality=_text(header, "Modality"),
@@ -105,6 +105,15 @@ def facts_of(header: Dataset) -> DicomFacts:
         cbis_scan=given if cbis else None,
         warnings=tuple(warnings),
     )
+
+
+def whole_number(header: Dataset, keyword: str, default: int = 0) -> int:
+    """Take a whole number out of a header; `default` where it is missing or none."""
+    value = header.get(keyword)
+    try:
+        return default if value is None else int(value)
+    except (TypeError, ValueError):
+        return default
 
 
 def _text(header: Dataset, keyword: str) -> str | None:

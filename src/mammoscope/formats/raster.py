@@ -5,9 +5,12 @@ will, and a wrong size in millimetres is worse than none.
 """
 
 import re
+import struct
+import warnings
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import tifffile
 from numpy.typing import NDArray
@@ -91,16 +94,25 @@ def _read_pgm(path: Path) -> NDArray[Any]:
             )
         image = np.frombuffer(body, dtype, rows * columns)
     else:
-        words = re.sub(rb"#[^\n]*", b"", data[header.end() :]).split()
-        if len(words) < rows * columns or not all(word.isdigit() for word in words):
-            raise CorruptFileError(
-                f"{path}: {len(words)} of {rows * columns} pixels are there, or some are no "
-                "numbers; get the file again."
-            )
-        image = np.array(words[: rows * columns], dtype=np.int64)
-    if image.size and int(image.max()) > top:
+        image = _plain_samples(path, data[header.end() :], rows * columns)
+    if int(image.max()) > top:
         raise CorruptFileError(f"{path}: a pixel is larger than the file's {top}; get it again.")
     return image.reshape(rows, columns).astype(np.uint8 if top < 256 else np.uint16)
+
+
+def _plain_samples(path: Path, body: bytes, count: int) -> NDArray[Any]:
+    text = re.sub(rb"#[^\n]*", b"", body)
+    words = text.split()
+    # netpbm wants white space after each sample; without it the last may have lost digits.
+    whole = len(words) > count or text[-1:].isspace()
+    if len(words) < count or not whole or not all(word.isdigit() for word in words):
+        raise CorruptFileError(
+            f"{path}: {len(words)} of {count} pixels are there, or some are cut short or no "
+            "numbers; get the file again."
+        )
+    return np.array(
+        [min(int(word.lstrip(b"0")[:9] or b"0"), 65536) for word in words[:count]], dtype=np.int64
+    )
 
 
 def _read_tiff(path: Path) -> NDArray[Any]:
@@ -121,24 +133,50 @@ def _read_tiff(path: Path) -> NDArray[Any]:
         raise ScanError(f"{path}: a TIFF of {image.dtype}; expected 8 or 16 bits or floats.")
     if white_is_zero and image.dtype.kind == "u":
         image = np.iinfo(image.dtype).max - image
+    if not np.isfinite(image).all():
+        raise ScanError(f"{path}: some values are not finite; save the scan with whole pixels.")
     return _one_channel(path, image)
 
 
 def _read_with_pillow(path: Path) -> NDArray[Any]:
     try:
-        with Image.open(path) as picture:
+        with warnings.catch_warnings(), Image.open(path) as picture:
+            # Pillow warns of sizes that are checked here, and of marks that carry no pixels.
+            warnings.simplefilter("ignore")
             _check_size(path, picture.height, picture.width)
-            plain = picture.mode not in ("P", "PA", "CMYK", "YCbCr", "1")
-            image = np.asarray(picture if plain else picture.convert("RGB"))
+            _check_count(path, getattr(picture, "n_frames", 1))
+            image = _pixels(path, picture)
     except Image.DecompressionBombError as error:
         raise ScanError(f"{path}: far more pixels than a mammogram has ({error}).") from error
-    except (UnidentifiedImageError, OSError, SyntaxError, ValueError) as error:
+    except (
+        UnidentifiedImageError,
+        OSError,
+        SyntaxError,
+        ValueError,
+        IndexError,
+        EOFError,
+        RuntimeError,
+        struct.error,
+    ) as error:
         raise CorruptFileError(
             f"{path}: the picture is damaged or cut short ({error}); get it again."
         ) from error
-    if image.dtype == np.int32:
-        image = image.astype(np.uint16)
     return _one_channel(path, image)
+
+
+def _pixels(path: Path, picture: Image.Image) -> NDArray[Any]:
+    with path.open("rb") as stream:
+        head = stream.read(25)
+    # Pillow cuts 16 bits to 8 where there is more than one channel; byte 24 of a PNG is its depth.
+    if picture.format == "PNG" and head[24] == 16:
+        return np.asarray(imagecodecs.png_decode(path.read_bytes()))
+    plain = picture.mode not in ("P", "PA", "CMYK", "YCbCr", "1")
+    return np.asarray(picture if plain else picture.convert("RGB"))
+
+
+def _check_count(path: Path, count: int) -> None:
+    if count > 1:
+        raise ScanError(f"{path}: a file of {count} pictures; save the mammogram as one picture.")
 
 
 def _check_pages(path: Path, count: int) -> None:
