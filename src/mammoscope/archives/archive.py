@@ -1,10 +1,12 @@
 """An archive as its keepers published it: patients, exams, scans, findings and problems."""
 
 from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from mammoscope.core.errors import AnnotationError
 from mammoscope.core.records import Exam, Finding, Problem, Scan
 
 
@@ -15,10 +17,13 @@ class Archive:
     Attributes
     ----------
     name : as in `mammoscope.archives.open.NAMES`
+    description : what it is, in one line
     folder : where it lies
     licence, citation : terms of use, and what to cite
     records : its scans, sorted by scan_id
-    problems : what `check` tells: what is missing, broken or contradictory, and what to do
+    problems : what was seen while the annotations were read
+    damage : why the annotations cannot be trusted as a whole, one sentence; "" where they can
+    look : looks into the files of the scans for more problems; slow, so only `check` calls it
     """
 
     name: str
@@ -26,16 +31,31 @@ class Archive:
     licence: str
     citation: str
     records: tuple[Scan, ...]
+    description: str = ""
     problems: tuple[Problem, ...] = ()
+    damage: str = ""
+    look: Callable[[tuple[Scan, ...]], Iterable[Problem]] | None = None
 
     def patients(self) -> tuple[str, ...]:
-        """Ids of the patients, sorted."""
-        return tuple(sorted({scan.patient_id for scan in self.records}))
+        """Ids of the patients, sorted.
+
+        Raises
+        ------
+        AnnotationError
+            When a line of the annotations is damaged.
+        """
+        return tuple(sorted({scan.patient_id for scan in self.scans()}))
 
     def exams(self) -> tuple[Exam, ...]:
-        """Return the exams, sorted by id."""
+        """Return the exams, sorted by id.
+
+        Raises
+        ------
+        AnnotationError
+            When a line of the annotations is damaged.
+        """
         grouped: dict[str, list[Scan]] = {}
-        for scan in self.records:
+        for scan in self.scans():
             grouped.setdefault(scan.exam_id, []).append(scan)
         return tuple(
             Exam(exam_id=exam_id, patient_id=scans[0].patient_id, scans=tuple(scans))
@@ -43,22 +63,41 @@ class Archive:
         )
 
     def scans(self) -> tuple[Scan, ...]:
-        """Return the scans, sorted by id."""
+        """Return the scans, sorted by id.
+
+        Raises
+        ------
+        AnnotationError
+            When a line of the annotations is damaged: a scan whose finding was lost would pass for
+            one without.
+        """
+        if self.damage:
+            raise AnnotationError(self.damage)
         return self.records
 
     def findings(self) -> tuple[Finding, ...]:
-        """All findings, in the order of their scans."""
-        return tuple(finding for scan in self.records for finding in scan.findings or ())
+        """All findings, in the order of their scans.
+
+        Raises
+        ------
+        AnnotationError
+            When a line of the annotations is damaged.
+        """
+        return tuple(finding for scan in self.scans() for finding in scan.findings or ())
 
     def check(self) -> tuple[Problem, ...]:
-        """Tell what is missing, broken or contradictory, and what to do about it."""
-        return self.problems
+        """Tell what is missing, broken or contradictory, and what to do; reads every scan."""
+        looked = self.look(self.records) if self.look else ()
+        return (*self.problems, *looked)
 
     def _repr_html_(self) -> str:
+        head = f"<b>{escape(self.name)}</b>: {escape(self.description)}"
+        if self.damage:
+            return f"<p>{head}</p><p>{escape(self.damage)}</p>"
         kinds = Counter(str(finding.kind) for finding in self.findings())
         said = ", ".join(f"{count} {kind.lower()}" for kind, count in kinds.most_common())
         return (
-            f"<b>{escape(self.name)}</b>: {len(self.patients())} patients, "
-            f"{len(self.records)} scans, findings: {escape(said) or 'none'}; "
-            f"{len(self.problems)} problems"
+            f"<p>{head}</p><p>{len(self.patients())} patients, {len(self.records)} scans; "
+            f"findings: {escape(said.replace('_', ' ')) or 'none'}. "
+            f"Licence: {escape(self.licence)}.</p>"
         )

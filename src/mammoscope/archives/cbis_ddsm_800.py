@@ -7,12 +7,13 @@ of the squashed grid, whose rows and columns differ, and resampling by it undoes
 import csv
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from mammoscope.archives.archive import Archive
+from mammoscope.archives.pictures import images_of
 from mammoscope.core.errors import AnnotationError, LayoutError, MissingFileError
-from mammoscope.core.geometry import Box
+from mammoscope.core.geometry import Box, bounding_box
 from mammoscope.core.records import Finding, Problem, Scan
 from mammoscope.core.vocabulary import (
     Assessment,
@@ -28,6 +29,8 @@ from mammoscope.core.vocabulary import (
 NAME = "cbis-ddsm-800"
 TABLE = "labels.csv"
 SIDE_PX = 800
+SCANS, PATIENTS = 1231, 691
+"""Size of the whole official training part of the masses."""
 ASSUMED_UM = 47.7
 """Mean spacing of the 1,099 scans of the training part whose film is known."""
 LICENCE = "CC BY 3.0"
@@ -65,8 +68,11 @@ def is_here(folder: Path) -> bool:
     table = folder / TABLE
     if not table.is_file():
         return False
-    with table.open(encoding="utf-8", newline="") as stream:
-        heading = next(csv.reader(stream), [])
+    with table.open(encoding="utf-8", errors="replace", newline="") as stream:
+        try:
+            heading = next(csv.reader(stream), [])
+        except csv.Error:
+            return False
     return set(COLUMNS) <= set(heading)
 
 
@@ -77,49 +83,127 @@ def read(folder: Path) -> Archive:
     ------
     LayoutError
         When the folder holds no such table.
+    MissingFileError
+        When none of the pictures that the table names is there.
     AnnotationError
-        When a row of the table cannot be understood.
+        When the table is no text at all; a damaged row is a problem instead, and is raised when the
+        scans are asked for.
     """
+    table = folder / TABLE
     if not is_here(folder):
         raise LayoutError(
             f"{folder}: expected {TABLE} with the columns of {NAME} "
             f"({', '.join(COLUMNS[:5])}, ...); "
             "give the folder that holds it."
         )
-    scans: list[Scan] = []
+    scans: dict[str, Scan] = {}
     problems: list[Problem] = []
-    for line, row in _rows(folder / TABLE):
+    damage = ""
+    for line, row in _rows(table):
+        where = f"{table}, line {line}"
         try:
             scan = _scan(folder, row)
         except (ValueError, KeyError, TypeError) as error:
-            raise AnnotationError(
-                f"{folder / TABLE}, line {line}: the row of {row.get('file')!r} cannot be "
-                f"understood ({error}); get the table again."
-            ) from error
-        if scan.path.is_file():
-            scans.append(scan)
-        else:
-            problems.append(
-                Problem(where=str(scan.path), what="the picture is missing", remedy="get it again")
-            )
-    if not scans:
-        raise MissingFileError(f"{folder}: none of the pictures that {TABLE} names is there.")
+            what = f"the row of {row.get('file')!r} cannot be understood ({error})"
+            problems.append(Problem(where=where, what=what, remedy="get the table again"))
+            damage = damage or f"{where}: {what}; get the table again."
+            continue
+        problems.extend(_doubts(where, scan, again=scan.scan_id in scans))
+        scans.setdefault(scan.scan_id, scan)
+    there = {scan_id: scan for scan_id, scan in scans.items() if scan.path.is_file()}
+    if scans and not there:
+        raise MissingFileError(
+            f"{folder}: none of the pictures that {TABLE} names is there; get them again."
+        )
+    problems.extend(_incomplete(table, scans, there))
     return Archive(
         name=NAME,
         folder=folder,
         licence=LICENCE,
         citation=CITATION,
-        records=tuple(sorted(scans, key=lambda scan: scan.scan_id)),
+        records=tuple(there[scan_id] for scan_id in sorted(there)),
         problems=tuple(problems),
+        damage=damage,
+        look=_look,
     )
 
 
 def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    with table.open(encoding="utf-8", newline="") as stream:
-        yield from enumerate(csv.DictReader(stream), start=2)
+    with table.open(encoding="utf-8", errors="replace", newline="") as stream:
+        reader = csv.DictReader(stream)
+        try:
+            for row in reader:
+                yield reader.line_num, row
+        except csv.Error as error:
+            raise AnnotationError(
+                f"{table}, line {reader.line_num}: no table of text ({error}); get it again."
+            ) from error
+
+
+def _look(scans: tuple[Scan, ...]) -> Iterator[Problem]:
+    for _, _, problems in images_of(scans, (SIDE_PX, SIDE_PX)):
+        yield from problems
+
+
+def _doubts(where: str, scan: Scan, *, again: bool) -> Iterator[Problem]:
+    """Tell what in a row contradicts itself or the rows before it."""
+    if again:
+        yield Problem(where=where, what=f"a second row for {scan.scan_id}", remedy="drop one")
+    if f"P_{scan.path.stem}" != scan.scan_id:
+        yield Problem(
+            where=where,
+            what=f"{scan.path.name} does not fit patient, side and view {scan.scan_id}",
+            remedy="get the table again: one of the two is wrong",
+        )
+    yield from (
+        Problem(
+            where=where,
+            what=f"the box of {finding.finding_id} leaves the picture",
+            remedy="get the table again",
+        )
+        for finding in scan.findings or ()
+        if finding.roi is not None and not _is_inside(bounding_box(finding.roi))
+    )
+
+
+def _is_inside(box: Box) -> bool:
+    return box.top >= 0 and box.left >= 0 and box.bottom <= SIDE_PX and box.right <= SIDE_PX
+
+
+def _incomplete(
+    table: Path, named: Mapping[str, Scan], there: Mapping[str, Scan]
+) -> Iterator[Problem]:
+    for scan_id, scan in named.items():
+        if scan_id not in there:
+            yield Problem(
+                where=str(scan.path), what="the picture is missing", remedy="get it again"
+            )
+    patients = {scan.patient_id for scan in named.values()}
+    if (len(named), len(patients)) != (SCANS, PATIENTS):
+        yield Problem(
+            where=str(table),
+            what=f"{len(named)} scans of {len(patients)} patients; the whole part has {SCANS} of "
+            f"{PATIENTS}",
+            remedy="get the table again, or go on with a part",
+        )
+    people: dict[str, set[str]] = {}
+    for scan in named.values():
+        people.setdefault(scan.facts["ddsm_case"], set()).add(scan.patient_id)
+    for ddsm_case, ids in people.items():
+        if ddsm_case and len(ids) > 1:
+            yield Problem(
+                where=str(table),
+                what=f"{', '.join(sorted(ids))} are one person, DDSM's {ddsm_case}",
+                remedy="keep them in one part when the patients are split",
+            )
 
 
 def _scan(folder: Path, row: Mapping[str, str]) -> Scan:
+    if None in row or None in row.values():
+        raise ValueError("it has more or fewer cells than the heading")
+    file = PurePosixPath(row["file"])
+    if file.is_absolute() or ".." in file.parts:
+        raise ValueError("its file lies outside the archive")
     scan_id = f"{row['patient_id']}_{row['side']}_{row['view']}"
     known = row["spacing_um"] != ""
     spacing_um = float(row["spacing_um"]) if known else ASSUMED_UM
@@ -127,7 +211,7 @@ def _scan(folder: Path, row: Mapping[str, str]) -> Scan:
     return Scan(
         scan_id=scan_id,
         archive=NAME,
-        path=folder / row["file"],
+        path=folder / file,
         patient_id=row["patient_id"],
         # The tables know no dates: all scans of a patient count as one exam.
         exam_id=row["patient_id"],
@@ -157,7 +241,8 @@ def _findings(scan_id: str, row: Mapping[str, str]) -> Iterator[Finding]:
             roi=Box(top, left, height, width),
             pathology=PATHOLOGIES[own["pathologies"]],
             assessment=Assessment(own["assessment"]),
-            subtlety=int(own["subtlety"]),
+            # DDSM rates from 1, subtle, to 5, obvious; 0 stands where nothing was noted.
+            subtlety=int(own["subtlety"]) or None,
             descriptors=tuple(
                 own[key] for key in ("mass_shape", "mass_margins", "pathologies") if own[key]
             ),

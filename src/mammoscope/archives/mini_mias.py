@@ -1,15 +1,26 @@
-"""The mini-MIAS archive: 322 film scans of 161 patients at 200 micrometres, with `Info.txt`.
+"""The MIAS MiniMammographic Database: 322 films at 200 micrometres and one text, Info.txt.
 
-`Info.txt` counts Y from the bottom of the scan; here rows count from the top.
+Source: J Suckling et al. 1994, "The Mammographic Image Analysis Society Digital Mammogram
+Database". What a row means stands in Info.txt itself; its grammar is in `mias_info`.
 """
 
+import csv
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mammoscope.archives.archive import Archive
-from mammoscope.core.errors import AnnotationError, LayoutError, MissingFileError
+from mammoscope.archives.mias_info import Info, InfoRow, read_info
+from mammoscope.archives.pictures import images_of, pixel_crc
+from mammoscope.core.errors import LayoutError, MissingFileError
 from mammoscope.core.geometry import Circle
 from mammoscope.core.records import Finding, Problem, Scan
 from mammoscope.core.vocabulary import (
@@ -22,13 +33,16 @@ from mammoscope.core.vocabulary import (
 )
 
 NAME = "mini-mias"
-TABLE = "Info.txt"
+INFO = "info.txt"
 SIDE_PX = 1024
-SPACING_MM = (0.2, 0.2)
-LICENCE = "MIAS licence agreement: research only; not to be sold, rented or passed on"
-CITATION = "Suckling et al. 1994, Excerpta Medica, International Congress Series 1069:375-378"
-NORMAL = "NORM"
-NORMAL_GROUND = "Info.txt of mini-MIAS gives class NORM (normal); it tells of no follow-up"
+SPACING_MM = 0.2
+BLACK = 20
+"""Grey level (of 255) that the film beside a breast stays under; breasts lie above it."""
+LICENCE = "MIAS licence: research only, no selling, no redistribution (Licence.txt)"
+CITATION = (
+    "J Suckling et al. 1994, The Mammographic Image Analysis Society Digital Mammogram Database, "
+    "Excerpta Medica International Congress Series 1069, 375-378"
+)
 KINDS = {
     "CALC": FindingKind.CALCIFICATION,
     "CIRC": FindingKind.MASS,
@@ -37,196 +51,202 @@ KINDS = {
     "ARCH": FindingKind.ARCHITECTURAL_DISTORTION,
     "ASYM": FindingKind.ASYMMETRY,
 }
-PATHOLOGIES = {"B": Pathology.BENIGN, "M": Pathology.MALIGNANT}
-EXPECTED = (
-    "'mdbNNN F|G|D NORM' or 'mdbNNN F|G|D CALC|CIRC|SPIC|MISC|ARCH|ASYM B|M X Y RADIUS', "
-    "where *NOTE 3* or nothing may stand for the last three"
-)
-SUFFIXES = (".pgm", ".png")
-_LINE = re.compile(
-    r"(?P<name>mdb\d{3})\s+(?P<tissue>[FGD])\s+"
-    r"(?:(?P<normal>NORM)|(?P<sort>CALC|CIRC|SPIC|MISC|ARCH|ASYM)\s+(?P<severity>[BM])"
-    r"(?:\s+(?P<column>\d+)\s+(?P<up>\d+)\s+(?P<radius>\d+)|\s+(?P<wide>\*NOTE 3\*))?)"
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """A line of `Info.txt`; `sort` is its class, NORM where there is no finding."""
-
-    line: int
-    name: str
-    tissue: str
-    sort: str
-    severity: str | None = None
-    circle: Circle | None = None
-    wide: bool = False
+SEVERITIES = {"B": Pathology.BENIGN, "M": Pathology.MALIGNANT}
+_SCAN = re.compile(r"(mdb\d{3})\.(pgm|png)", re.IGNORECASE)
 
 
 def is_here(folder: Path) -> bool:
-    """Tell whether a folder holds this archive, by lines in its table that name MIAS films."""
-    table = folder / TABLE
-    return table.is_file() and any(_names_a_film(line) for line in _lines(table))
+    """Tell whether a folder holds this archive: an Info.txt that names MIAS's films."""
+    info = _info_of(folder)
+    return info is not None and _says_something(read_info(info))
 
 
 def read(folder: Path) -> Archive:
-    """Read the archive in `folder`: `Info.txt`, and the scans beside it or in `scans` below it.
+    """Read the archive in `folder`, whose scans lie there or in its folder ``scans``.
 
     Raises
     ------
     LayoutError
-        When the folder holds no such table.
-    AnnotationError
-        When a line of the table is damaged or contradicts another.
+        When the folder holds no Info.txt.
     MissingFileError
-        When none of the scans is there.
+        When none of the scans that Info.txt names is there.
     """
-    if not is_here(folder):
+    info = _info_of(folder)
+    text = read_info(info) if info is not None else None
+    if info is None or text is None or not _says_something(text):
         raise LayoutError(
-            f"{folder}: expected {TABLE} with lines of {NAME} such as 'mdb001 G CIRC B 535 425 "
-            "197'; give the folder that holds it."
+            f"{folder}: expected Info.txt and scans mdb001.pgm, mdb002.pgm, ... of {NAME}; "
+            "give the folder that holds them."
         )
-    table = folder / TABLE
-    rows: dict[str, list[Row]] = {}
-    for row in read_table(table):
-        rows.setdefault(row.name, []).append(row)
-    paths = _pictures(folder)
-    scans = [_scan(table, paths[name], its) for name, its in rows.items() if name in paths]
-    if not scans:
+    by_scan: dict[str, list[InfoRow]] = defaultdict(list)
+    for row in text.rows:
+        by_scan[row.reference].append(_mended(row))
+    paths = _scan_paths(folder)
+    present = sorted(set(paths) & set(by_scan))
+    if not present and by_scan:
         raise MissingFileError(
-            f"{folder}: none of the scans that {TABLE} names is there or in {folder / 'scans'}; "
-            "put them there as mdb001.pgm or mdb001.png."
+            f"{folder}: none of the scans that {info.name} names is there; put mdb001.pgm, ... "
+            "beside it."
         )
     return Archive(
         name=NAME,
         folder=folder,
         licence=LICENCE,
         citation=CITATION,
-        records=tuple(sorted(scans, key=lambda scan: scan.scan_id)),
-        problems=tuple(_problems(table, rows, paths)),
+        records=tuple(_scan(paths[name], by_scan[name]) for name in present),
+        problems=(*text.problems, *_contradictions(info, text.rows, set(by_scan), set(paths))),
+        damage=text.damage,
+        look=_look,
     )
 
 
-def read_table(table: Path) -> tuple[Row, ...]:
-    """Read the lines of `Info.txt` that stand between its heading and its foot.
-
-    Raises
-    ------
-    AnnotationError
-        When a line is damaged; the message names file, line, text and what was expected.
-    """
-    rows: list[Row] = []
-    for number, text in enumerate(_lines(table), start=1):
-        if rows and text.startswith("==="):
-            break
-        if text and (rows or _names_a_film(text)):
-            rows.append(_row(table, number, text))
-    return tuple(rows)
+def _info_of(folder: Path) -> Path | None:
+    # Copies spell it Info.txt and info.txt.
+    named = (path for path in sorted(folder.iterdir()) if path.name.lower() == INFO)
+    return next((path for path in named if path.is_file()), None)
 
 
-def _lines(table: Path) -> list[str]:
-    """Lines without what surrounds them; strange bytes stay visible in the message about them."""
-    text = table.read_bytes().decode("utf-8-sig", errors="replace")
-    return [line.strip() for line in text.splitlines()]
+def _says_something(text: Info) -> bool:
+    return bool(text.rows or text.damage)
 
 
-def _names_a_film(line: str) -> bool:
-    return line.startswith("mdb")
+def _scan_paths(folder: Path) -> dict[str, Path]:
+    """Find the scans by name; the archive's own PGM wins over a PNG made from it."""
+    found: dict[str, Path] = {}
+    for place in (folder / "scans", folder):
+        # "pgm" sorts before "png", and is laid over it here.
+        for path in sorted(place.iterdir(), reverse=True) if place.is_dir() else ():
+            name = _SCAN.fullmatch(path.name)
+            if name and path.is_file():
+                found[name[1].lower()] = path
+    return found
 
 
-def _row(table: Path, number: int, text: str) -> Row:
-    found = _LINE.fullmatch(text)
-    if found is None:
-        raise _damaged(table, number, text, EXPECTED)
-    circle = None
-    if found["column"] is not None:
-        column, up, radius = (int(found[key]) for key in ("column", "up", "radius"))
-        if not (column < SIDE_PX and 0 < up <= SIDE_PX and 0 < radius < SIDE_PX):
-            raise _damaged(table, number, text, f"a circle on {SIDE_PX} x {SIDE_PX} pixels")
-        circle = Circle(SIDE_PX - up, column, radius)
-    return Row(
-        line=number,
-        name=found["name"],
-        tissue=found["tissue"],
-        sort=found["normal"] or found["sort"],
-        severity=found["severity"],
-        circle=circle,
-        wide=found["wide"] is not None,
-    )
+def _mended(row: InfoRow) -> InfoRow:
+    # One public copy of Info.txt says 53 here; the archive's own says 33.
+    if _is_known_misprint(row):
+        return replace(row, radius=33)
+    return row
 
 
-def _damaged(table: Path, number: int, text: str, expected: str) -> AnnotationError:
-    return AnnotationError(
-        f"{table}, line {number}: {text!r} cannot be understood (expected {expected}); get the "
-        "file again."
-    )
+def _is_known_misprint(row: InfoRow) -> bool:
+    return row.reference == "mdb063" and row.radius == 53
 
 
-def _pictures(folder: Path) -> dict[str, Path]:
-    """Path of each scan by name; the archive's own PGM goes before a PNG made of it."""
-    places = [place for place in (folder, folder / "scans") if place.is_dir()]
-    paths: dict[str, Path] = {}
-    for suffix in SUFFIXES:
-        for path in (path for place in places for path in sorted(place.iterdir())):
-            name = path.stem.lower()
-            if path.suffix.lower() == suffix and _names_a_film(name):
-                paths.setdefault(name, path)
-    return paths
-
-
-def _scan(table: Path, path: Path, rows: list[Row]) -> Scan:
-    first = rows[0]
-    for row in rows[1:]:
-        if NORMAL in (row.sort, first.sort) or row.tissue != first.tissue:
-            raise AnnotationError(
-                f"{table}, line {row.line}: what it says of {row.name} contradicts line "
-                f"{first.line}; get the file again."
-            )
-    number = int(first.name[3:])
-    # Info.txt, note 1: films come in pairs, the right breast (odd) and the left (even) of a person.
+def _scan(path: Path, rows: list[InfoRow]) -> Scan:
+    scan_id = rows[0].reference
+    number = int(scan_id[3:])
+    # Note 1 of Info.txt: films come in pairs of one patient, even numbers show the left breast.
     patient_id = f"mias-{(number + 1) // 2:03d}"
-    normal = first.sort == NORMAL
+    marked = [row for row in rows if row.word != "NORM"]
     return Scan(
-        scan_id=first.name,
+        scan_id=scan_id,
         archive=NAME,
         path=path,
         patient_id=patient_id,
+        # Info.txt knows no dates: the two films of a patient count as one exam.
         exam_id=patient_id,
         laterality=Laterality.RIGHT if number % 2 else Laterality.LEFT,
         view=ViewPosition.MLO,
-        spacing_mm=SPACING_MM,
+        spacing_mm=(SPACING_MM, SPACING_MM),
         spacing_source=SpacingSource.ARCHIVE,
         intent=Intent.FILM,
-        breast_density=first.tissue,
-        findings=() if normal else tuple(_finding(row, at) for at, row in enumerate(rows, 1)),
-        normal_ground=NORMAL_GROUND if normal else None,
+        breast_density=rows[0].tissue,
+        findings=tuple(_finding(scan_id, i, row) for i, row in enumerate(marked, start=1)),
+        normal_ground=None if marked else "Info.txt: class NORM",
     )
 
 
-def _finding(row: Row, at: int) -> Finding:
+def _finding(scan_id: str, index: int, row: InfoRow) -> Finding:
+    roi = None
+    if row.x is not None and row.y is not None and row.radius is not None:
+        # Note 3 of Info.txt: the origin is the bottom-left corner.
+        roi = Circle(SIDE_PX - row.y, row.x, row.radius)
     return Finding(
-        finding_id=f"{row.name}_{at}",
-        scan_id=row.name,
-        kind=KINDS[row.sort],
-        roi=row.circle,
-        pathology=PATHOLOGIES[row.severity] if row.severity else None,
-        descriptors=(row.sort, "*NOTE 3*") if row.wide else (row.sort,),
+        finding_id=f"{scan_id}_{index}",
+        scan_id=scan_id,
+        kind=KINDS[row.word],
+        roi=roi,
+        pathology=SEVERITIES.get(row.severity or ""),
+        descriptors=(row.word, "NOTE 3: widely distributed") if row.widespread else (row.word,),
     )
 
 
-def _problems(
-    table: Path, rows: Mapping[str, list[Row]], paths: Mapping[str, Path]
-) -> Iterable[Problem]:
-    for name, its in rows.items():
-        if name not in paths:
-            yield Problem(
-                where=f"{table}, line {its[0].line}",
-                what=f"the scan {name} is missing",
-                remedy="get it, or go on without",
-            )
-    for name in sorted(paths.keys() - rows.keys()):
+def _contradictions(
+    info: Path, rows: tuple[InfoRow, ...], named: set[str], there: set[str]
+) -> Iterator[Problem]:
+    absent, unnamed = sorted(named - there), sorted(there - named)
+    if absent:
         yield Problem(
-            where=str(paths[name]),
-            what=f"{TABLE} says nothing about this scan, so it is left out",
-            remedy="get Info.txt again",
+            where=str(info),
+            what=f"{len(absent)} of the {len(named)} scans it names are not here: "
+            f"{', '.join(absent)}",
+            remedy="get them, or go on without",
         )
+    if unnamed:
+        yield Problem(
+            where=str(info),
+            what=f"scans are here of which it says nothing: {', '.join(unnamed)}",
+            remedy="get Info.txt again; they are left out",
+        )
+    words: dict[str, set[str]] = defaultdict(set)
+    tissues: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        words[row.reference].add(row.word)
+        tissues[row.reference].add(row.tissue)
+        if _is_known_misprint(row):
+            yield Problem(
+                where=f"{info}, line {row.line}",
+                what="radius 53 for mdb063 is a misprint of this copy",
+                remedy="33 is used, as the archive's own Info.txt says",
+            )
+    for name in sorted(words):
+        if "NORM" in words[name] and len(words[name]) > 1:
+            yield _contradiction(info, f"{name} is called NORM and has a finding")
+        if len(tissues[name]) > 1:
+            yield _contradiction(info, f"{name} has several tissues: {sorted(tissues[name])}")
+    for what, times in Counter(row.what for row in rows).items():
+        if times > 1:
+            yield _contradiction(info, f"{times} rows say the same: {what}")
+
+
+def _contradiction(info: Path, what: str) -> Problem:
+    return Problem(where=str(info), what=what, remedy="get Info.txt again")
+
+
+def _look(scans: tuple[Scan, ...]) -> Iterator[Problem]:
+    """Compare the scans with the archive's own pixels and their findings with the breast."""
+    for scan, image, problems in images_of(scans, (SIDE_PX, SIDE_PX)):
+        yield from problems
+        if image is None:
+            continue
+        known = _known_crcs().get(scan.scan_id)
+        if known is not None and pixel_crc(image) != known:
+            yield Problem(
+                where=str(scan.path),
+                what="the pixels are not the archive's own (a stretched or converted copy?)",
+                remedy="get mini-MIAS from its keepers",
+            )
+        yield from (
+            Problem(
+                where=str(scan.path),
+                what=f"finding {finding.finding_id} lies on black film, beside the breast",
+                remedy="do not trust its place: Info.txt itself is wrong there",
+            )
+            for finding in scan.findings or ()
+            if isinstance(finding.roi, Circle) and _is_beside(image, finding.roi)
+        )
+
+
+def _is_beside(image: NDArray[Any], circle: Circle) -> bool:
+    rows, columns = np.ogrid[: image.shape[0], : image.shape[1]]
+    inside = np.hypot(rows - circle.row, columns - circle.column) <= circle.radius
+    return not inside.any() or float(image[inside].mean()) < BLACK
+
+
+@cache
+def _known_crcs() -> dict[str, int]:
+    """CRC-32 of the pixels by scan; a fact about the films, not a picture of them."""
+    table = files("mammoscope.archives") / "data" / "mini-mias-crc32.csv"
+    rows = csv.DictReader(table.read_text(encoding="utf-8").splitlines())
+    return {row["scan_id"]: int(row["crc32"], 16) for row in rows}

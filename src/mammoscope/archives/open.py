@@ -1,5 +1,6 @@
 """Archives by name or by what their folder holds."""
 
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -29,7 +30,7 @@ def open_archive(name_or_path: str | Path, folder: str | Path | None = None) -> 
     UnknownNameError
         When there is no archive of that name.
     MissingFileError
-        When the folder is not there.
+        When the folder, or every scan in it, is not there.
     LayoutError
         When the folder holds something else.
     """
@@ -38,7 +39,10 @@ def open_archive(name_or_path: str | Path, folder: str | Path | None = None) -> 
         if name not in _MODULES:
             raise UnknownNameError.among("archive", name, NAMES)
         return _read(name, _existing(Path(folder)))
-    place = _existing(Path(name_or_path))
+    place = Path(name_or_path)
+    if isinstance(name_or_path, str) and not place.exists():
+        _refuse_bare_name(name_or_path)
+    _existing(place)
     for name, module in _MODULES.items():
         if import_module(module).is_here(place):
             return _read(name, place)
@@ -48,12 +52,22 @@ def open_archive(name_or_path: str | Path, folder: str | Path | None = None) -> 
     )
 
 
+def _refuse_bare_name(name: str) -> None:
+    """Tell what a word that is no folder lacks as the name of an archive."""
+    if name in NAMES:
+        raise MissingFileError(
+            f"{name}: the archive's folder is needed too, as in open_archive({name!r}, FOLDER)."
+        )
+    if Path(name).name == name:
+        raise UnknownNameError.among("folder or archive", name, NAMES)
+
+
 def _existing(folder: Path) -> Path:
     if not folder.is_dir():
-        raise MissingFileError(f"{folder}: there is no such folder.")
+        raise MissingFileError(f"{folder}: there is no such folder; give the archive's folder.")
     return folder
 
 
 def _read(name: str, folder: Path) -> Archive:
     archive: Archive = import_module(_MODULES[name]).read(folder)
-    return archive
+    return replace(archive, description=NAMES[name])
