@@ -12,9 +12,11 @@ from torch import nn
 
 from mammoscope.core.geometry import Box
 from mammoscope.core.records import Scan
+from mammoscope.models.paper import build_1_0_0_35
 from mammoscope.tiles.recipe9 import Tile
 from mammoscope.tiles.store import load_tiles, write_tiles
 from mammoscope.training.tile_task import (
+    TileBatch,
     TileTask,
     abnormal_scores,
     batch_of,
@@ -190,3 +192,22 @@ def test_a_step_counts_its_tiles_and_weighs_the_loss(tiles):
     assert result.size == 8
     assert result.parts["penalty"] == 0
     assert result.loss.item() == pytest.approx(result.parts["cross_entropy"])
+
+
+def test_the_papers_network_pays_for_its_weights_and_learns():
+    torch.manual_seed(0)
+    network = build_1_0_0_35()
+    batch = TileBatch(images=torch.rand(4, 1, 299, 299), abnormal=torch.tensor([True, False] * 2))
+    batch.images[::2] *= 0.3
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-3)
+    network.train()
+    losses = []
+    for _ in range(4):
+        result = make_task(None).result(network, batch)
+        assert result.parts["penalty"] > 0
+        assert result.loss.item() == pytest.approx(sum(result.parts.values()), rel=1e-5)
+        losses.append(result.loss.item())
+        optimiser.zero_grad()
+        result.loss.backward()
+        optimiser.step()
+    assert losses[-1] < losses[0]

@@ -29,6 +29,7 @@ from mammoscope.training.settings import ArchiveSettings
 from mammoscope.training.tile_task import TileTask, abnormal_scores, is_abnormal, staircase
 
 RECIPE = "9"
+ARCHITECTURES = ("1.0.0.35",)
 RESAMPLES = 1000
 
 Show = Callable[[int, str], AbstractContextManager[Callable[[str], None]]]
@@ -70,6 +71,11 @@ class TileSettings:
             raise ValueError("epochs must be 1 or more, batch_size 2 or more, seed 0 or more")
         if not self.positive_weight > 0:
             raise ValueError("positive_weight must be above 0")
+        if self.architecture not in ARCHITECTURES:
+            raise ValueError(
+                f"architecture must be one for tiles, {' or '.join(ARCHITECTURES)}, "
+                f"not {self.architecture!r}"
+            )
 
 
 def train_tiles(settings: TileSettings, digest: str, out: Path, show: Show) -> Path:
