@@ -133,8 +133,8 @@ def _refuse_others(path: Path, header: Dataset, facts: DicomFacts, *, for_proces
         )
     if facts.modality != "MG" and not breast and not kind.startswith(MAMMOGRAPHY):
         raise ScanError(
-            f"{path}: neither modality ({facts.modality or 'none'}) nor body part says that this is a "
-            "mammogram; expected modality MG or body part BREAST."
+            f"{path}: neither modality ({facts.modality or 'none'}) nor body part says that this "
+            "is a mammogram; expected modality MG or body part BREAST."
         )
     frames = whole_number(header, "NumberOfFrames", 1)
     if frames > 1:

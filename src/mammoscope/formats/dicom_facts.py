@@ -11,7 +11,16 @@ from pydicom.uid import UID
 from mammoscope.core.records import Spacing
 from mammoscope.core.vocabulary import Intent, Laterality, ViewPosition
 
-SECONDARY_CAPTURE = "1.2.840.10008.5.1.4.1.1.7"
+CLASS_INTENTS = {
+    # DICOM PS3.4, B.5: digital mammography, digital X-ray, and captures of films.
+    "1.2.840.10008.5.1.4.1.1.1.2": Intent.FOR_PRESENTATION,
+    "1.2.840.10008.5.1.4.1.1.1.2.1": Intent.FOR_PROCESSING,
+    "1.2.840.10008.5.1.4.1.1.1.1": Intent.FOR_PRESENTATION,
+    "1.2.840.10008.5.1.4.1.1.1.1.1": Intent.FOR_PROCESSING,
+    "1.2.840.10008.5.1.4.1.1.7": Intent.FILM,
+    "1.2.840.10008.5.1.4.1.1.7.2": Intent.FILM,
+    "1.2.840.10008.5.1.4.1.1.7.3": Intent.FILM,
+}
 LARGEST_SPACING_MM = 2.0
 
 VIEW_CODES = {
@@ -124,9 +133,7 @@ def _intent(header: Dataset) -> Intent | None:
     said = (_text(header, "PresentationIntentType") or "").upper()
     if said in set(Intent):
         return Intent(said)
-    if str(header.get("SOPClassUID", "")).startswith(SECONDARY_CAPTURE):
-        return Intent.FILM
-    return None
+    return CLASS_INTENTS.get(str(header.get("SOPClassUID", "")))
 
 
 def _agreed(what: str, found: Iterator[tuple[str, Word]], warnings: list[str]) -> Word | None:
@@ -172,12 +179,20 @@ def _views(header: Dataset) -> Iterator[tuple[str, ViewPosition]]:
     if cbis:
         yield "PatientID", cbis[2]
     for tag in ("SeriesDescription", "ProtocolName", "AcquisitionDeviceProcessingDescription"):
-        words = re.split(r"[^A-Z]+", (_text(header, tag) or "").upper())
-        for word in words:
-            # Descriptions write "RCC" and "L MLO" alike.
-            bare = word[1:] if word[:1] in ("L", "R") and word[1:] in ("CC", "MLO", "ML") else word
-            if bare in ("CC", "MLO", "ML", "LM", "XCCL", "XCCM"):
-                yield tag, ViewPosition(bare)
+        named = _named_views(_text(header, tag) or "")
+        # Free text that names several views describes the series, not this scan.
+        if len(named) == 1:
+            yield tag, named.pop()
+
+
+def _named_views(text: str) -> set[ViewPosition]:
+    """Find views among the words of a description, which writes "RCC" and "L MLO" alike."""
+    named: set[ViewPosition] = set()
+    for word in re.split(r"[^A-Z]+", text.upper()):
+        bare = word[1:] if word[:1] in ("L", "R") and word[1:] in ("CC", "MLO", "ML") else word
+        if bare in ("CC", "MLO", "ML", "LM", "XCCL", "XCCM"):
+            named.add(ViewPosition(bare))
+    return named
 
 
 def _functional_groups(header: Dataset, keyword: str) -> Iterator[Dataset]:

@@ -106,7 +106,7 @@ def _raw(header: Dataset, syntax: str, shape: tuple[int, int]) -> NDArray[Any]:
     return np.asarray(DECODERS[syntax](frame))
 
 
-def _native(data: bytes, dtype: np.dtype[Any], shape: tuple[int, int]) -> NDArray[Any]:
+def _native(data: bytes | bytearray, dtype: np.dtype[Any], shape: tuple[int, int]) -> NDArray[Any]:
     count = shape[0] * shape[1]
     if len(data) < count * dtype.itemsize:
         raise ValueError(f"{len(data)} of {count * dtype.itemsize} bytes are there")

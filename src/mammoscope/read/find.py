@@ -1,7 +1,7 @@
 """Files and folders to exams: which files belong together, in the order they are looked at."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,23 +56,23 @@ def find_exams(
     """
     groups: dict[str, list[FileFacts]] = {}
     failures: dict[str, str] = {}
-    found = False
-    for file in _files(paths):
-        found = True
+    named = [Path(path) for path in paths]
+    files = _files(named)
+    if not files:
+        raise MissingFileError(
+            f"{', '.join(map(str, named))}: there is no file of a scan here; "
+            "give DICOM, PNG, TIFF or PGM files, or a folder that holds some."
+        )
+    for file in files:
         try:
             facts = read_file_facts(file)
         except MammoscopeError as error:
             failures[str(file)] = str(error)
             continue
         groups.setdefault(_key(facts), []).append(facts)
-    if not found:
-        raise MissingFileError(
-            f"{', '.join(map(str, paths))}: there is no file of a scan here; "
-            "give DICOM, PNG, TIFF or PGM files, or a folder that holds some."
-        )
     exams = [
         ExamInput(
-            exam_id=_exam_id(members),
+            exam_id=exam_id,
             patient_id=members[0].patient_id,
             files=tuple(f.path for f in sorted(members, key=_place)),
             spacing_um=spacing_um,
@@ -80,14 +80,22 @@ def find_exams(
             view=view,
             warnings=_notes(members),
         )
-        for members in groups.values()
+        for exam_id, members in zip(_exam_ids(groups), groups.values(), strict=True)
     ]
     return exams, failures
 
 
-def _files(paths: Iterable[str | Path]) -> Iterator[Path]:
+def _files(paths: Iterable[Path]) -> list[Path]:
+    """Every file that was named or lies below a named folder, each once."""
+    once: dict[Path, Path] = {}
+    for file in _every_file(paths):
+        once.setdefault(file.resolve(), file)
+    return list(once.values())
+
+
+def _every_file(paths: Iterable[Path]) -> Iterator[Path]:
     """Every file that was named, and every file below a folder that may be a scan, sorted."""
-    for path in map(Path, paths):
+    for path in paths:
         if path.is_file():
             yield path
         elif path.is_dir():
@@ -114,6 +122,19 @@ def _key(facts: FileFacts) -> str:
     if facts.patient_id:
         return f"patient {facts.patient_id}"
     return f"folder {facts.path.parent}"
+
+
+def _exam_ids(groups: Mapping[str, list[FileFacts]]) -> list[str]:
+    """Name each exam; two folders of one name are two exams, told apart by a number."""
+    names: list[str] = []
+    for members in groups.values():
+        name = wanted = _exam_id(members)
+        number = 1
+        while name in names:
+            number += 1
+            name = f"{wanted}-{number}"
+        names.append(name)
+    return names
 
 
 def _exam_id(members: list[FileFacts]) -> str:
