@@ -42,6 +42,10 @@ def test_every_form_of_a_name_is_understood(name: str):
     assert (film.rows, film.columns) == (4736, 2624)
 
 
+def test_a_film_among_the_calcifications_is_known_by_its_masses():
+    assert film_of("Calc-Test_P_00820_LEFT_CC") == film_of("Mass-Test_P_00820_LEFT_CC")
+
+
 @pytest.mark.parametrize(
     "name",
     ["", "P_00820", "Mass-Test_P_99999_LEFT_CC", "mass-test_p_00820_left_cc", "P_00820_LEFT_CC_x"],

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,3 +79,17 @@ class ExamReading:
     warnings: tuple[str, ...] = ()
     failures: Mapping[str, str] = field(default_factory=dict)
     timings_s: Mapping[str, float] = field(default_factory=dict)
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f"<tr><td>{escape(scan.file)}</td><td>{scan.laterality or '?'} {scan.view or '?'}</td>"
+            f"<td>{scan.score:.2f}</td><td>{scan.malignancy:.2f}</td>"
+            f"<td>{len(scan.detections)}</td></tr>"
+            for scan in self.scans
+        )
+        head = "<tr><th>file</th><th>view</th><th>score</th><th>malignancy</th><th>marked</th></tr>"
+        return (
+            f"<b>Exam {escape(self.exam_id)}</b>: score {self.score:.2f}, malignancy "
+            f"{self.malignancy:.2f}; research software, not a medical device"
+            f"<table>{head}{rows}</table>"
+        )

@@ -29,10 +29,12 @@ def film_of(cbis_scan: str) -> CbisFilm | None:
     """Look a scan up by name, e.g. ``Mass-Test_P_00820_LEFT_CC``.
 
     A name without its table (``P_00820_LEFT_CC``) and one with an abnormality's number behind it
-    are understood too. None where the size of the scan's pixels is not known.
+    are understood too. A film that CBIS-DDSM lists among both masses and calcifications is one
+    film: the table knows it by its masses. None where the size of the scan's pixels is not known.
     """
     name = cbis_scan if cbis_scan in _films() else _NUMBERED.sub("", cbis_scan)
-    return _films().get(name)
+    bare = name.split("_", 1)[1] if name.startswith(("Calc-", "Mass-")) else name
+    return _films().get(name) or _films().get(bare)
 
 
 def spacing_mm_of(cbis_scan: str) -> Spacing | None:

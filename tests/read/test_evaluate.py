@@ -1,0 +1,83 @@
+"""A model measured on an archive."""
+
+import json
+
+import pytest
+
+from mammoscope.archives.archive import Archive
+from mammoscope.core.errors import ArchiveError
+from mammoscope.core.geometry import Box
+from mammoscope.core.records import Finding, Scan
+from mammoscope.core.vocabulary import FindingKind, Laterality, Pathology, SpacingSource
+from mammoscope.read.evaluate import evaluate
+
+
+def make_archive(folder, write_scan, patients=24):
+    """Every other patient has a spot that is marked; of those, every other one is malignant."""
+    scans = []
+    for number in range(patients):
+        marked = number % 2 == 0
+        path = write_scan(folder / f"s{number:02d}.png", spots=((500, 150),) if marked else ())
+        finding = Finding(
+            finding_id=f"f{number}",
+            scan_id=f"s{number:02d}",
+            kind=FindingKind.MASS,
+            roi=Box(470, 120, 60, 60),
+            pathology=Pathology.MALIGNANT if number % 4 == 0 else Pathology.BENIGN,
+        )
+        scans.append(
+            Scan(
+                scan_id=f"s{number:02d}",
+                archive="made",
+                path=path,
+                patient_id=f"p{number:02d}",
+                exam_id=f"p{number:02d}",
+                laterality=Laterality.LEFT,
+                spacing_mm=(0.2, 0.2),
+                spacing_source=SpacingSource.ARCHIVE,
+                findings=(finding,) if marked else (),
+            )
+        )
+    return Archive(
+        name="made", folder=folder, licence="", citation="", records=tuple(scans)
+    )
+
+
+def test_a_model_that_sees_every_spot_scores_perfectly(tmp_path, write_scan, model):
+    seen = []
+    found = evaluate(
+        model,
+        make_archive(tmp_path, write_scan),
+        resamples=50,
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    json.dumps(found, allow_nan=False)
+    assert found["schema"] == "mammoscope.evaluation/1"
+    assert found["scans"]["auc_finding"]["value"] == 1.0
+    # It says the same of every spot, so it cannot tell malignant from benign.
+    assert found["scans"]["auc_malignant"]["value"] == 0.5
+    assert all(point["sensitivity"]["value"] == 1.0 for point in found["froc"]["points"])
+    assert found["pointing_game"]["value"] == 1.0
+    assert found["dataset"]["trained_on"] is True
+    assert seen[-1] == (24, 24)
+
+
+def test_scans_that_cannot_be_read_are_named_and_count_nowhere(tmp_path, write_scan, model):
+    archive = make_archive(tmp_path, write_scan, patients=6)
+    (tmp_path / "s00.png").write_bytes(b"broken")
+    found = evaluate(model, archive, resamples=50)
+    assert list(found["dataset"]["failures"]) == ["s00"]
+    assert found["counts"]["scans"] == 5
+
+
+def test_limit_takes_the_first_patients(tmp_path, write_scan, model):
+    found = evaluate(model, make_archive(tmp_path, write_scan, 6), resamples=50, limit=3)
+    assert found["counts"]["patients"] == 3
+
+
+def test_an_archive_of_which_nothing_can_be_read_is_an_error(tmp_path, write_scan, model):
+    archive = make_archive(tmp_path, write_scan, patients=2)
+    for scan in archive.scans():
+        scan.path.unlink()
+    with pytest.raises(ArchiveError, match="no scan of made could be read"):
+        evaluate(model, archive)
