@@ -99,3 +99,11 @@ def test_scans_that_could_not_be_read_are_named_and_end_with_1(run, calls):
 
 def test_an_archive_needs_its_folder(run):
     assert run("evaluate", "default", "--archive", "made").code == 2
+
+
+def test_figures_on_the_training_archive_are_marked_as_such(run, calls):
+    calls[0]["result"] = {**make_evaluation(), "dataset": {"name": "made", "trained_on": True}}
+    ended = run("evaluate", "default", "--archive", "made", "a")
+    assert "trained on this archive" in ended.out
+    calls[0]["result"] = make_evaluation()
+    assert "trained on this archive" not in run("evaluate", "default", "--archive", "made", "a").out

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mammoscope.cli.console import counting, print_table, tell_failures, with_interval
+from mammoscope.cli.console import counting, make_console, print_table, tell_failures, with_interval
 
 
 def evaluate(
@@ -61,6 +61,12 @@ def _put(measured: Mapping[str, Any], json_to: str | None, title: str) -> None:
         write_atomic(Path(json_to), text + "\n")
     columns = ("figure", "value (95 % interval)", "n", "patients")
     print_table(title, columns, figure_rows(measured))
+    if measured.get("dataset", {}).get("trained_on"):
+        make_console().print(
+            "Note: the model was trained on this archive; what it scores here says nothing about "
+            "patients that it has not seen.",
+            soft_wrap=True,
+        )
 
 
 def figure_rows(measured: Mapping[str, Any]) -> list[tuple[str, ...]]:
