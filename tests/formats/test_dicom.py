@@ -265,6 +265,19 @@ def test_what_is_no_grey_mammogram_is_refused_by_name(write_dicom: DicomWriter, 
         read_dicom(write_dicom(pixels(8), **tags))
 
 
+def test_tomosynthesis_is_refused_even_with_one_frame(write_dicom: DicomWriter):
+    path = write_dicom(pixels(8), SOPClassUID="1.2.840.10008.5.1.4.1.1.13.1.3")
+    with pytest.raises(ScanError, match=r"multi-frame image .*Tomosynthesis"):
+        read_dicom(path)
+
+
+def test_a_data_set_without_preamble_is_read(write_dicom: DicomWriter, tmp_path: Path):
+    path = write_dicom(pixels(8))
+    bare = tmp_path / "bare.dcm"
+    bare.write_bytes(path.read_bytes()[132:])
+    assert np.array_equal(read_dicom(bare).stored, read_dicom(path).stored)
+
+
 def test_a_colour_image_is_refused(write_dicom: DicomWriter):
     image = np.zeros((4, 4, 3), np.uint8)
     with pytest.raises(ScanError, match=r"colour image \(RGB\).*grey"):

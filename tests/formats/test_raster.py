@@ -287,3 +287,11 @@ def test_an_unknown_format_is_told_what_is_expected(tmp_path: Path, data: bytes)
 @pytest.mark.parametrize("kind", EXACT)
 def test_sixteen_bytes_tell_a_picture(kind: str):
     assert is_raster(EXACT[kind][0][:16])
+
+
+def test_a_tiff_of_palette_colours_is_refused(tmp_path: Path):
+    path = tmp_path / "palette.tif"
+    palette = Image.fromarray(np.arange(256, dtype=np.uint8).reshape(16, 16)).convert("P")
+    palette.save(path)
+    with pytest.raises(ScanError, match=r"palette\.tif: .*palette"):
+        read_raster(path)

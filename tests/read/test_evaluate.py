@@ -38,9 +38,7 @@ def make_archive(folder, write_scan, patients=24):
                 findings=(finding,) if marked else (),
             )
         )
-    return Archive(
-        name="made", folder=folder, licence="", citation="", records=tuple(scans)
-    )
+    return Archive(name="made", folder=folder, licence="", citation="", records=tuple(scans))
 
 
 def test_a_model_that_sees_every_spot_scores_perfectly(tmp_path, write_scan, model):

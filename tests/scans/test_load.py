@@ -15,6 +15,7 @@ from mammoscope.core.errors import (
     CorruptFileError,
     MissingFileError,
     ScanError,
+    SpacingError,
     UnknownFormatError,
 )
 from mammoscope.core.records import Scan
@@ -373,3 +374,17 @@ def test_a_real_scan_of_mini_mias_has_no_spacing_but_the_user_s(shared_data: Pat
 def test_every_real_scan_of_mini_mias_is_taken_for_a_mammogram(shared_data: Path):
     for path in sorted((shared_data / "mini-mias" / "scans").iterdir())[:24]:
         assert read_scan(path).image.shape == (1024, 1024)
+
+
+@pytest.mark.parametrize("spacing_um", [0, -50, 5, 50_000, float("nan"), float("inf")])
+def test_an_impossible_spacing_of_the_user_is_refused(tmp_path: Path, spacing_um: float):
+    path = tmp_path / "L_CC.png"
+    Image.fromarray(breast()).save(path)
+    with pytest.raises(SpacingError, match=r"L_CC\.png: .*--spacing-um"):
+        read_scan(path, spacing_um=spacing_um)
+
+
+def test_words_of_a_name_that_mean_other_things_are_no_views(tmp_path: Path):
+    path = tmp_path / "export_iso_fb.png"
+    Image.fromarray(breast()).save(path)
+    assert read_scan(path).view is None

@@ -30,6 +30,8 @@ __all__ = ["DicomImage", "Values", "read_dicom", "read_facts"]
 
 MAMMOGRAPHY = "1.2.840.10008.5.1.4.1.1.1.2"
 """Digital mammography, for presentation; with ``.1`` behind it, for processing."""
+TOMOSYNTHESIS = {"1.2.840.10008.5.1.4.1.1.13.1.3", "1.2.840.10008.5.1.4.1.1.13.1.4"}
+"""Breast tomosynthesis and breast projection X-ray: several frames by nature, even where one."""
 PROJECTION = {"MG", "CR", "DX", "OT", "SC", "RG"}
 
 
@@ -103,7 +105,9 @@ def _open(path: Path, *, pixels: bool) -> tuple[Dataset, DicomFacts]:
         with warnings.catch_warnings():
             # pydicom warns of values against the standard; what matters here is checked by us.
             warnings.simplefilter("ignore")
-            header: Dataset = pydicom.dcmread(path, stop_before_pixels=not pixels)
+            header: Dataset = pydicom.dcmread(
+                path, stop_before_pixels=not pixels, force=_begins_at_once(path)
+            )
             # Values are parsed when they are first asked for; do it where warnings are off.
             header.decode()
             return header, facts_of(header)
@@ -116,6 +120,12 @@ def _open(path: Path, *, pixels: bool) -> tuple[Dataset, DicomFacts]:
         raise CorruptFileError(
             f"{path}: the DICOM file is damaged or cut short ({error}); get it again."
         ) from error
+
+
+def _begins_at_once(path: Path) -> bool:
+    """Tell whether a file is a data set without preamble, by the group of its first tag."""
+    with path.open("rb") as stream:
+        return stream.read(4) in (b"\x02\x00\x00\x00", b"\x08\x00\x05\x00", b"\x08\x00\x08\x00")
 
 
 def _refuse_others(path: Path, header: Dataset, facts: DicomFacts, *, for_processing: bool) -> None:
@@ -137,7 +147,7 @@ def _refuse_others(path: Path, header: Dataset, facts: DicomFacts, *, for_proces
             "is a mammogram; expected modality MG or body part BREAST."
         )
     frames = whole_number(header, "NumberOfFrames", 1)
-    if frames > 1:
+    if frames > 1 or kind in TOMOSYNTHESIS:
         raise ScanError(
             f"{path}: a multi-frame image ({frames} frames, {_kind_name(header)}); only single "
             "two-dimensional mammograms are read, so export the two-dimensional view."

@@ -44,6 +44,7 @@ VIEW_CODES = {
     "399188001": ViewPosition.SIO,
     "R-102D0": ViewPosition.SIO,
     "441555000": ViewPosition.ISO,
+    "R-40AAA": ViewPosition.ISO,
 }
 _CBIS = re.compile(r"^(?:Mass|Calc)-(?:Training|Test)_(P_\d{5})_(LEFT|RIGHT)_(CC|MLO)(?:_\d+)?$")
 Word = TypeVar("Word", Laterality, ViewPosition)
@@ -231,4 +232,5 @@ def _magnification(header: Dataset) -> float:
         factor = float(header.get("EstimatedRadiographicMagnificationFactor") or 1.0)
     except (TypeError, ValueError):
         return 1.0
-    return factor if factor > 0 else 1.0
+    # A breast lies before the detector, so it can only be magnified; 2 is a usual spot view.
+    return factor if 1 <= factor <= 3 else 1.0

@@ -121,6 +121,7 @@ def _read_tiff(path: Path) -> NDArray[Any]:
             _check_pages(path, len(tiff.pages))
             page = tiff.pages[0]
             _check_size(path, int(page.shape[0]), int(page.shape[1]))
+            _check_palette(path, getattr(page, "photometric", None))
             image = page.asarray()
             white_is_zero = getattr(page, "photometric", None) == tifffile.PHOTOMETRIC.MINISWHITE
     except ScanError:
@@ -182,6 +183,14 @@ def _check_count(path: Path, count: int) -> None:
 def _check_pages(path: Path, count: int) -> None:
     if count > 1:
         raise ScanError(f"{path}: a TIFF of {count} pages; save the mammogram as one page.")
+
+
+def _check_palette(path: Path, photometric: object) -> None:
+    if photometric == tifffile.PHOTOMETRIC.PALETTE:
+        raise ScanError(
+            f"{path}: a TIFF whose pixels are numbers of colours in a palette; save the mammogram "
+            "in grey levels."
+        )
 
 
 def _check_size(path: Path, rows: int, columns: int) -> None:
