@@ -58,7 +58,7 @@ def finish_contract(
     foreign : summary of the final network on the foreign archive; empty without one
     split : digest of the folds
     """
-    folds = f"{settings.archive.name}, {settings.folds} folds by patient"
+    folds = folds_of(settings)
     figures = dict(_named(f"{folds}, each on patients not trained on", own.summary))
     if settings.foreign is not None:
         figures |= _named(f"{settings.foreign.name}, never trained on", foreign)
@@ -74,8 +74,8 @@ def finish_contract(
             threshold=own.threshold,
             chosen_by=f"{settings.false_positives_per_scan:g} false positives a scan on {folds}",
         ),
-        calibration=_of_lesions(own, folds),
-        breast_calibration=_of_breasts(own, folds),
+        calibration=_lesion_calibration(own.outcomes, folds),
+        breast_calibration=breast_calibration(own.outcomes, folds),
         origin={
             "archives": settings.archive.name,
             "split": split,
@@ -90,10 +90,15 @@ def finish_contract(
     )
 
 
-def _of_lesions(own: Measured, folds: str) -> Calibration | None:
+def folds_of(settings: DenseSettings) -> str:
+    """Say in words what the figures of a run were measured on."""
+    return f"{settings.archive.name}, {settings.folds} folds by patient"
+
+
+def _lesion_calibration(outcomes: Sequence[ScanOutcome], folds: str) -> Calibration | None:
     """Calibrate the malignancy of a detection on the proven findings that were hit."""
     scores, labels = [], []
-    for outcome in own.outcomes:
+    for outcome in outcomes:
         done: set[int] = set()
         for peak in outcome.peaks:
             for index in hits(outcome, peak):
@@ -106,9 +111,9 @@ def _of_lesions(own: Measured, folds: str) -> Calibration | None:
     return _platt(scores, labels, f"masses found on {folds}", meaning)
 
 
-def _of_breasts(own: Measured, folds: str) -> Calibration | None:
+def breast_calibration(outcomes: Sequence[ScanOutcome], folds: str) -> Calibration | None:
     """Calibrate the malignancy of a breast, the mean of its scans'."""
-    proven = [u for u in units(own.outcomes, lambda o: o.breast_id) if u.is_malignant is not None]
+    proven = [u for u in units(outcomes, lambda o: o.breast_id) if u.is_malignant is not None]
     meaning = (
         "how likely a breast is to hold a malignant mass, among breasts with a mass of which about "
         "half are malignant"

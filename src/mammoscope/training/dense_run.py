@@ -26,7 +26,12 @@ from mammoscope.models.foreign import read_legacy_checkpoint
 from mammoscope.models.lite0 import hold_early_layers
 from mammoscope.models.weights import save_weights
 from mammoscope.training.card import card_of
-from mammoscope.training.dense_contract import Measured, finish_contract
+from mammoscope.training.dense_contract import (
+    Measured,
+    breast_calibration,
+    finish_contract,
+    folds_of,
+)
 from mammoscope.training.dense_data import DenseSample, make_samples
 from mammoscope.training.dense_task import DenseTask, Said, outcome_of, said_of
 from mammoscope.training.loop import Plan, fit
@@ -189,7 +194,8 @@ def _measured(outcomes: list[ScanOutcome], settings: DenseSettings, path: Path) 
     if not outcomes:
         return Measured()
     threshold = choose_threshold(outcomes, settings.false_positives_per_scan)
-    summary = summarise(outcomes, seed=settings.seed, threshold=threshold)
+    calibration = breast_calibration(outcomes, folds_of(settings))
+    summary = summarise(outcomes, seed=settings.seed, threshold=threshold, calibration=calibration)
     write_atomic(path, json.dumps(summary, indent=1, allow_nan=False) + "\n")
     return Measured(outcomes=outcomes, summary=summary, threshold=threshold)
 
