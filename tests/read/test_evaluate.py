@@ -55,7 +55,7 @@ def test_a_model_that_sees_every_spot_scores_perfectly(tmp_path, write_scan, mod
     # It says the same of every spot, so it cannot tell malignant from benign.
     assert found["scans"]["auc_malignant"]["value"] == 0.5
     assert all(point["sensitivity"]["value"] == 1.0 for point in found["froc"]["points"])
-    assert found["pointing_game"]["value"] == 1.0
+    assert found["pointing_game"]["share"]["value"] == 1.0
     assert found["dataset"]["trained_on"] is True
     assert seen[-1] == (24, 24)
 
