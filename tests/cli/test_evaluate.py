@@ -30,7 +30,13 @@ def make_evaluation(failures=()):
                 {"fp_per_scan": 1.0, "sensitivity": figure(0.7, 0.6, 0.8)},
             ],
         },
-        "operating_points": [{"threshold": 0.25, "specificity": figure(None, None, None)}],
+        "operating_points": [
+            {
+                "threshold": 0.25,
+                "specificity": figure(None, None, None),
+                "fp_per_scan": figure(0.5, 0.4, 0.6),
+            }
+        ],
         "strata": {"view": {"CC": figure(0.1, 0.0, 0.2)}},
     }
 

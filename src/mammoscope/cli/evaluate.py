@@ -99,7 +99,7 @@ def _mark(item: Any) -> str:
     """Say what tells an item of a list from the others."""
     if not isinstance(item, Mapping):
         return ""
-    if "fp_per_scan" in item:
+    if isinstance(item.get("fp_per_scan"), int | float):
         return f" at {item['fp_per_scan']:g} false positives a scan"
     if "threshold" in item:
         return f" at threshold {item['threshold']:.3f}"

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from math import isfinite
@@ -80,8 +81,8 @@ class _View:
 def write_report(reading: ExamReading, out_dir: str | Path) -> Path:
     """Write the report of a reading into a folder, which is made where it is missing.
 
-    Each file is written whole or not at all: ``report.html``, one PNG a view named after side and
-    view, and ``findings.json``.
+    ``report.html``, one PNG a view named after side and view, and ``findings.json``: each is written
+    whole or not at all, and where one cannot be written the new ones before it are taken away again.
 
     Returns
     -------
@@ -93,18 +94,34 @@ def write_report(reading: ExamReading, out_dir: str | Path) -> Path:
         When the folder cannot be written.
     """
     folder = Path(out_dir)
-    folder.mkdir(parents=True, exist_ok=True)
     hung = hang(reading.scans)
     spacing = reading.scans[0].picture_spacing_mm
-    for name, view in zip(_names(hung), hung, strict=True):
-        if view.reading is not None:
-            score = f"lesion score {view.reading.score:.2f}"
-            write_atomic(folder / f"{name}.png", view_png(view, spacing, score))
-    text = json.dumps(findings_json(reading), indent=1, allow_nan=False)
-    write_atomic(folder / "findings.json", text + "\n")
-    page = folder / "report.html"
-    write_atomic(page, render(reading, hung))
-    return page
+    contents: dict[str, bytes | str] = {
+        f"{name}.png": view_png(view, spacing, f"lesion score {view.reading.score:.2f}")
+        for name, view in zip(_names(hung), hung, strict=True)
+        if view.reading is not None
+    }
+    contents["findings.json"] = json.dumps(findings_json(reading), indent=1, allow_nan=False) + "\n"
+    contents["report.html"] = render(reading, hung)
+    folder.mkdir(parents=True, exist_ok=True)
+    _write_all(folder, contents)
+    return folder / "report.html"
+
+
+def _write_all(folder: Path, contents: Mapping[str, bytes | str]) -> None:
+    """Write files, or none of those that were not there before."""
+    new: list[Path] = []
+    try:
+        for name, content in contents.items():
+            path = folder / name
+            fresh = not path.exists()
+            write_atomic(path, content)
+            if fresh:
+                new.append(path)
+    except BaseException:
+        for path in new:
+            path.unlink(missing_ok=True)
+        raise
 
 
 def render(reading: ExamReading, hung: tuple[HungView, ...]) -> str:
