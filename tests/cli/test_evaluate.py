@@ -79,6 +79,7 @@ def test_rows_are_all_figures_but_those_of_groups():
         ("froc at 0.5 false positives a scan: sensitivity", "0.600 (0.500 to 0.700)", "10", "5"),
         ("froc at 1 false positives a scan: sensitivity", "0.700 (0.600 to 0.800)", "10", "5"),
         ("marks at threshold 0.250: specificity", "-", "10", "5"),
+        ("marks at threshold 0.250: fp per scan", "0.500 (0.400 to 0.600)", "10", "5"),
     ]
 
 

@@ -152,6 +152,52 @@ def test_a_disk_that_fills_up_leaves_no_part_of_a_report(make_reading, tmp_path,
     assert list((tmp_path / "report").iterdir()) == []
 
 
+def test_the_pages_policy_lets_its_own_script_run_and_no_other(page_of):
+    text, _ = page_of()
+    script = text.partition("<script>")[2].partition("</script>")[0]
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in text
+
+
+def test_a_failure_without_its_file_in_the_reason_is_told_with_it(page_of):
+    words = " ".join(page_of(failures={"a.dcm": "cut short."})[1].words)
+    assert "Not read: a.dcm: cut short." in words
+
+
+def test_breasts_are_told_in_hanging_order(page_of):
+    words = " ".join(page_of()[1].words)
+    assert words.index("Right breast") < words.index("Left breast")
+
+
+def test_what_is_no_number_is_a_dash(page_of, make_scan):
+    text, page = page_of(score=float("nan"), probability=None)
+    assert not re.search(r"\b(nan|inf|None)\b", " ".join(page.words))
+    assert "<dd>\N{EN DASH}<small>" in text
+
+
+def test_the_words_on_the_black_pictures_stay_bright_on_paper(page_of):
+    text, _ = page_of()
+    style = text.partition("<style>")[2].partition("</style>")[0]
+    # Paper makes the page's text black; a figure keeps its own colours, whatever the page's are.
+    assert re.search(r"^figure \{ --text: #e", style, re.MULTILINE)
+
+
+@pytest.fixture
+def chromium(tmp_path):
+    browser = shutil.which("chromium") or shutil.which("chromium-browser")
+    if browser is None:
+        pytest.skip("Chromium is not installed")
+    switches = ["--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars"]
+    switches += ["--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    switches += ["--disable-quic", "--no-first-run", f"--user-data-dir={tmp_path / 'profile'}"]
+
+    def run(*arguments):
+        command = [browser, *switches, *map(str, arguments)]
+        return subprocess.run(command, check=True, capture_output=True, timeout=120).stdout
+
+    return run
+
+
 @pytest.mark.browser
 def test_chromium_shows_the_page(make_reading, tmp_path, chromium):
     page = write_report(make_reading(), tmp_path / "report")

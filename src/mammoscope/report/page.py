@@ -81,8 +81,9 @@ class _View:
 def write_report(reading: ExamReading, out_dir: str | Path) -> Path:
     """Write the report of a reading into a folder, which is made where it is missing.
 
-    ``report.html``, one PNG a view named after side and view, and ``findings.json``: each is written
-    whole or not at all, and where one cannot be written the new ones before it are taken away again.
+    ``report.html``, one PNG a view named after side and view, and ``findings.json``: each is
+    written whole or not at all, and where one cannot be written the new ones before it are taken
+    away again.
 
     Returns
     -------
