@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from mammoscope.models.lite0 import PYRAMID, Lite0, hold_batch_norm, mean_and_spread
+from mammoscope.models.lite0 import GREY_MEAN, GREY_SPREAD, PYRAMID, Lite0, hold_batch_norm
 
 TARGETS = ("lesion", "malignant")
 STRIDE_PX = 8
@@ -56,8 +56,7 @@ class DenseLite0(nn.Module):
         -------
         Tensor of shape (batch, 2, rows / 8, columns / 8): logits of `TARGETS`
         """
-        mean, spread = mean_and_spread()
-        levels = self.features((x - mean) / spread)
+        levels = self.features((x - GREY_MEAN) / GREY_SPREAD)
         y = _top_down(self.lateral, levels)
         for mix in self.mix:
             y = functional.relu(mix(y))

@@ -14,6 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 BATCH_NORM_EPSILON = 1e-3
+GREY_MEAN, GREY_SPREAD = 0.449, 0.226
+"""What the ImageNet weights expect of their input: means over the three colours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,8 +156,3 @@ def hold_batch_norm(network: nn.Module) -> None:
     for module in network.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
-
-
-def mean_and_spread() -> tuple[float, float]:
-    """Grey mean and spread that the ImageNet weights expect (mean over the three colours)."""
-    return 0.449, 0.226

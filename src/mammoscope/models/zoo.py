@@ -1,19 +1,21 @@
 """Every network by its name; the paper's numbers are names."""
 
 from collections.abc import Callable
-from importlib import import_module
 from typing import TypeVar
 
 import torch
 from torch import nn
 
-from mammoscope.core.errors import UnknownNameError
+from mammoscope.core.registry import Registry
 
 Net = TypeVar("Net", bound=nn.Module)
-NAMES: dict[str, str] = {
-    "lite0-dense": "mammoscope.models.dense:build",
-    "1.0.0.35": "mammoscope.models.paper:build_1_0_0_35",
-}
+NETWORKS = Registry(
+    "network",
+    {
+        "lite0-dense": "mammoscope.models.dense:build",
+        "1.0.0.35": "mammoscope.models.paper:build_1_0_0_35",
+    },
+)
 
 
 def build(name: str, classes: int = 2) -> nn.Module:
@@ -24,10 +26,7 @@ def build(name: str, classes: int = 2) -> nn.Module:
     UnknownNameError
         When there is no such network.
     """
-    if name not in NAMES:
-        raise UnknownNameError.among("network", name, NAMES)
-    module, function = NAMES[name].split(":")
-    make: Callable[[int], nn.Module] = getattr(import_module(module), function)
+    make: Callable[[int], nn.Module] = NETWORKS.get(name)
     return make(classes)
 
 

@@ -4,6 +4,7 @@ Training, evaluation and reading all call `prepare`, so none of them can see ano
 the others do.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,8 +85,7 @@ class Prepared:
         return whole[:, ::-1] if self.mirrored else whole
 
 
-def _box_between(carry: object, box: Box) -> Box:
-    assert callable(carry)
+def _box_between(carry: Callable[[float, float], tuple[float, float]], box: Box) -> Box:
     # A box's edges lie half a pixel outside its first and last pixel centres.
     first = carry(box.top - 0.5, box.left - 0.5)
     last = carry(box.bottom - 0.5, box.right - 0.5)

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mammoscope.core.contract import InputSpec
+from mammoscope.core.errors import SpacingMissingError
 from mammoscope.core.geometry import bounding_box
 from mammoscope.core.records import Scan
 from mammoscope.core.vocabulary import Pathology
@@ -64,7 +65,10 @@ def make_sample(scan: Scan, spec: InputSpec) -> DenseSample:
     """Load and prepare a scan of an archive, and carry its findings' boxes along."""
     loaded = load(scan)
     if loaded.spacing_mm is None:
-        raise ValueError(f"{scan.scan_id} has no spacing")
+        raise SpacingMissingError(
+            f"{scan.path}: the archive does not know how large its pixels are, so it cannot be "
+            "trained on; leave the scan out."
+        )
     prepared = prepare(spec, loaded.image, loaded.spacing_mm)
     located = [f for f in scan.findings or () if f.roi is not None]
     boxes = [prepared.box_from_scan(bounding_box(f.roi)) for f in located if f.roi is not None]

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from mammoscope.core.contract import InputSpec, OutputSpec
 from mammoscope.core.errors import MissingDecoderError
 from mammoscope.core.records import Scan
 from mammoscope.evaluation.calibrate import choose_threshold
-from mammoscope.evaluation.outcomes import ScanOutcome
+from mammoscope.evaluation.outcomes import ScanOutcome, outcome_from_json, outcome_to_json
 from mammoscope.evaluation.summary import summarise
 from mammoscope.formats.files import write_atomic
 from mammoscope.models import dense, zoo
@@ -33,7 +33,7 @@ from mammoscope.training.dense_contract import (
     folds_of,
 )
 from mammoscope.training.dense_data import DenseSample, make_samples
-from mammoscope.training.dense_task import DenseTask, Said, outcome_of, said_of
+from mammoscope.training.dense_task import DenseTask, outcome_of
 from mammoscope.training.loop import Plan, fit
 from mammoscope.training.settings import DenseSettings, OptimiserSettings
 
@@ -107,18 +107,18 @@ def _fold_outcomes(
     run: _Run, samples: Sequence[DenseSample], fold_of: dict[str, int], fold: int
 ) -> list[ScanOutcome]:
     """Ask a fold's network about the patients it did not see; kept in the fold's folder."""
-    stored = run.folder / f"fold-{fold}" / "said.json"
-    apart = [s for s in samples if fold_of[s.scan.patient_id] == fold]
+    stored = run.folder / f"fold-{fold}" / "outcomes.json"
     if stored.exists():
         content = json.loads(stored.read_text(encoding="utf-8"))
         if content["settings"] == run.digest:
-            return [outcome_of(s, Said.from_json(content["said"][s.scan.scan_id])) for s in apart]
+            return [outcome_from_json(row) for row in content["outcomes"]]
+    apart = [s for s in samples if fold_of[s.scan.patient_id] == fold]
     rest = [s for s in samples if fold_of[s.scan.patient_id] != fold]
     network = _trained(run, rest, f"fold-{fold}", apart)
-    said = {s.scan.scan_id: said_of(network, OUTPUT, s) for s in apart}
-    rows = {key: asdict(value) for key, value in said.items()}
-    write_atomic(stored, json.dumps({"settings": run.digest, "said": rows}) + "\n")
-    return [outcome_of(s, said[s.scan.scan_id]) for s in apart]
+    outcomes = [outcome_of(network, OUTPUT, sample) for sample in apart]
+    rows = [outcome_to_json(outcome) for outcome in outcomes]
+    write_atomic(stored, json.dumps({"settings": run.digest, "outcomes": rows}) + "\n")
+    return outcomes
 
 
 def _task(
@@ -209,7 +209,7 @@ def _foreign(
         return {}
     archive = open_archive(settings.name, Path(settings.folder))
     samples = _prepare(archive.scans(), spec, run, f"scans of {settings.name}")
-    outcomes = [outcome_of(s, said_of(network, OUTPUT, s)) for s in samples]
+    outcomes = [outcome_of(network, OUTPUT, sample) for sample in samples]
     summary = summarise(outcomes, seed=run.settings.seed, threshold=threshold)
     write_atomic(run.folder / "foreign.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
     return summary

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from torch import nn
 
 from mammoscope.core.contract import OutputSpec
 from mammoscope.core.records import Scan
-from mammoscope.evaluation.froc import cut_scores, judge
+from mammoscope.evaluation.froc import sensitivity_at
 from mammoscope.evaluation.outcomes import Peak, ScanOutcome
 from mammoscope.evaluation.roc import auc
 from mammoscope.models.whole_scan import answer, find_peaks, scan_malignancy, scan_score
@@ -61,52 +60,25 @@ class DenseTask:
 
         On every fourth scan kept apart: enough to see it learn, at a quarter of the time.
         """
-        outcomes = [outcome_of(s, said_of(network, self.output, s)) for s in self.validation[::4]]
+        outcomes = [outcome_of(network, self.output, s) for s in self.validation[::4]]
         if not outcomes:
             return {}
         proven = [o for o in outcomes if o.is_malignant is not None]
-        judged = judge(outcomes)
         return {
-            "sensitivity_at_1": float(np.mean(judged.found_at > cut_scores(judged, 1.0)[0])),
+            "sensitivity_at_1": sensitivity_at(outcomes, 1.0),
             "auc_malignant": auc(
                 [o.malignancy for o in proven], [bool(o.is_malignant) for o in proven]
             ),
         }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """What a network says of a scan: two scores, and peaks on the scan's own grid."""
-
-    score: float
-    malignancy: float
-    peaks: tuple[Peak, ...]
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "Said":
-        """Read back what `dataclasses.asdict` gave."""
-        return cls(**{**values, "peaks": tuple(Peak(**peak) for peak in values["peaks"])})
-
-
-def said_of(network: nn.Module, output: OutputSpec, sample: DenseSample) -> Said:
-    """Pass the network over one sample."""
+def outcome_of(network: nn.Module, output: OutputSpec, sample: DenseSample) -> ScanOutcome:
+    """Pass the network over one sample, and set its peaks beside what the archive knows."""
     found = answer(network, output, sample.prepared)
     peaks = find_peaks(found, sample.prepared.spacing_mm)
     places = [
         sample.prepared.point_to_scan(*found.centre_px(peak.row, peak.column)) for peak in peaks
     ]
-    return Said(
-        score=scan_score(peaks),
-        malignancy=scan_malignancy(peaks),
-        peaks=tuple(
-            Peak(row=row, column=column, score=peak.score, malignancy=peak.malignancy)
-            for (row, column), peak in zip(places, peaks, strict=True)
-        ),
-    )
-
-
-def outcome_of(sample: DenseSample, said: Said) -> ScanOutcome:
-    """Set what a network says of a scan beside what the archive knows of it."""
     scan = sample.scan
     return ScanOutcome(
         scan_id=scan.scan_id,
@@ -114,9 +86,12 @@ def outcome_of(sample: DenseSample, said: Said) -> ScanOutcome:
         breast_id=scan.breast_id,
         exam_id=scan.exam_id,
         spacing_mm=sample.prepared.scan_spacing_mm,
-        score=said.score,
-        malignancy=said.malignancy,
-        peaks=said.peaks,
+        score=scan_score(peaks),
+        malignancy=scan_malignancy(peaks),
+        peaks=tuple(
+            Peak(row=row, column=column, score=peak.score, malignancy=peak.malignancy)
+            for (row, column), peak in zip(places, peaks, strict=True)
+        ),
         findings=scan.findings,
         strata=strata_of(scan),
     )
