@@ -11,7 +11,7 @@ from torch import nn
 
 from mammoscope.core.errors import CollapseError, NotFiniteError, WeightsError
 from mammoscope.training.checkpoint import FILE
-from mammoscope.training.guard import check_collapse
+from mammoscope.training.guard import check_collapse, validation_warning
 from mammoscope.training.loop import Counts, Plan, StepResult, fit
 
 
@@ -127,6 +127,15 @@ def test_collapse_is_told_only_from_two_whole_epochs():
         check_collapse(
             [{"predicted_share": 0.3}, {"predicted_share": 1.0}, {"predicted_share": 1.0}]
         )
+
+
+def test_one_class_validation_is_told_after_two_epochs():
+    none, some, every = ({"val_predicted_share": share} for share in (0.0, 0.3, 1.0))
+    assert validation_warning([none]) is None
+    assert validation_warning([none, some]) is None
+    assert validation_warning([{}, {}]) is None
+    assert "one class" in validation_warning([some, none, none])
+    assert "always guessing" in validation_warning([every, every])
 
 
 def test_a_loss_that_is_no_number_stops_the_run(tmp_path):

@@ -31,3 +31,19 @@ def check_collapse(history: Sequence[Mapping[str, float]]) -> None:
             "one class whatever it sees; a lower learning_rate, another weight of the positives or "
             "checked labels usually mend it."
         )
+
+
+def validation_warning(history: Sequence[Mapping[str, float]]) -> str | None:
+    """Tell when validation predictions were one class for two epochs though training ones are not.
+
+    That is no collapse: batch norm's moving statistics may lag behind the weights. Each entry of
+    `history` may hold `val_predicted_share`; where it does not, there is nothing to tell.
+    """
+    shares = [row.get("val_predicted_share") for row in history[-PATIENCE:]]
+    if len(shares) < PATIENCE or any(share not in (0.0, 1.0) for share in shares):
+        return None
+    return (
+        f"every validation prediction of the last {PATIENCE} epochs was one class, so validation "
+        "accuracy is that of always guessing; batch norm's statistics may lag (more epochs mend "
+        "it), or validation tiles differ from training ones."
+    )

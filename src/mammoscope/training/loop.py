@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from mammoscope.training.checkpoint import Progress, load_checkpoint, save_checkpoint
-from mammoscope.training.guard import check_collapse, check_loss
+from mammoscope.training.guard import check_collapse, check_loss, validation_warning
 from mammoscope.training.log import RunLog
 
 logger = logging.getLogger(__name__)
@@ -128,6 +128,8 @@ def fit(
                 _end_epoch(network, task, epoch, progress, log)
                 save_checkpoint(folder, network, optimiser, progress, digest)
                 check_collapse(progress.history)
+                if warning := validation_warning(progress.history):
+                    logger.warning("epoch %d: %s", epoch + 1, warning)
             elif progress.step % plan.checkpoint_every == 0:
                 save_checkpoint(folder, network, optimiser, progress, digest)
     return progress.history
