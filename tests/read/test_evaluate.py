@@ -9,7 +9,7 @@ from mammoscope.core.errors import ArchiveError
 from mammoscope.core.geometry import Box
 from mammoscope.core.records import Finding, Scan
 from mammoscope.core.vocabulary import FindingKind, Laterality, Pathology, SpacingSource
-from mammoscope.read.evaluate import evaluate
+from mammoscope.read.evaluate import digest_of, evaluate
 
 
 def make_archive(folder, write_scan, patients=24):
@@ -57,6 +57,7 @@ def test_a_model_that_sees_every_spot_scores_perfectly(tmp_path, write_scan, mod
     assert all(point["sensitivity"]["value"] == 1.0 for point in found["froc"]["points"])
     assert found["pointing_game"]["share"]["value"] == 1.0
     assert found["dataset"]["trained_on"] is True
+    assert len(found["dataset"]["digest"]) == 64
     assert seen[-1] == (24, 24)
 
 
@@ -66,6 +67,14 @@ def test_scans_that_cannot_be_read_are_named_and_count_nowhere(tmp_path, write_s
     found = evaluate(model, archive, resamples=50)
     assert list(found["dataset"]["failures"]) == ["s00"]
     assert found["counts"]["scans"] == 5
+
+
+def test_the_digest_tells_archives_apart_and_not_their_folders(tmp_path, write_scan):
+    digests = []
+    for name, patients in (("a", 4), ("b", 4), ("c", 5)):
+        (tmp_path / name).mkdir()
+        digests.append(digest_of(make_archive(tmp_path / name, write_scan, patients).scans()))
+    assert digests[0] == digests[1] != digests[2]
 
 
 def test_limit_takes_the_first_patients(tmp_path, write_scan, model):

@@ -1,7 +1,9 @@
 """A model passed over a whole archive and measured against what the archive knows."""
 
+import hashlib
+import json
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +76,7 @@ def evaluate(
         "model": {"name": contract.name, "version": contract.version, "digest": used.digest},
         "dataset": {
             "name": opened.name,
-            "digest": None,
+            "digest": digest_of(scans),
             "audit_verdict": None,
             "trained_on": opened.name in contract.origin.get("archives", "").split(", "),
             "failures": failures,
@@ -93,6 +95,21 @@ def evaluate(
             "numpy": np.__version__,
         },
     }
+
+
+def digest_of(scans: Sequence[Scan]) -> str:
+    """SHA-256 of what was measured on: each scan's id, file size, spacing and findings."""
+    rows = [
+        (
+            s.scan_id,
+            s.patient_id,
+            s.path.stat().st_size if s.path.exists() else None,
+            s.spacing_mm,
+            [repr(finding) for finding in s.findings or ()],
+        )
+        for s in scans
+    ]
+    return hashlib.sha256(json.dumps(sorted(rows), default=str).encode()).hexdigest()
 
 
 def _chosen(scans: tuple[Scan, ...], limit: int | None) -> tuple[Scan, ...]:
