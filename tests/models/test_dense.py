@@ -9,6 +9,7 @@ from torch.nn import functional
 from mammoscope.models import dense
 from mammoscope.models.foreign import read_legacy_checkpoint
 from mammoscope.models.lite0 import Lite0, SameConv
+from mammoscope.models.weights import load_model
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,22 @@ def test_a_window_that_holds_the_receptive_field_gives_the_same_answer(network):
     assert torch.allclose(here, there, atol=1e-4)
     # The comparison means something: another place answers differently.
     assert not torch.allclose(here, whole[0, :, row, row], atol=1e-4)
+
+
+def test_the_shipped_network_answers_alike_for_a_scan_and_for_windows_of_it():
+    shipped = load_model("default").network
+    generator = torch.Generator().manual_seed(2)
+    # Blobs of many sizes on a large field, as the network sees tissue.
+    coarse = torch.rand(1, 1, 84, 84, generator=generator)
+    scan = functional.interpolate(coarse, size=(1344, 1344), mode="bilinear")
+    with torch.inference_mode():
+        whole = torch.sigmoid(shipped(scan))
+        for top, left in ((0, 256), (128, 128), (256, 0)):
+            window = torch.sigmoid(shipped(scan[:, :, top : top + 1088, left : left + 1088]))
+            here = window[0, :, 68, 68]
+            there = whole[0, :, 68 + top // 8, 68 + left // 8]
+            assert torch.allclose(here, there, atol=1e-4)
+    assert whole.std() > 0.01
 
 
 def test_every_parameter_gets_a_gradient():

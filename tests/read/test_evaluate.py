@@ -51,6 +51,10 @@ def test_a_model_that_sees_every_spot_scores_perfectly(tmp_path, write_scan, mod
     )
     json.dumps(found, allow_nan=False)
     assert found["schema"] == "mammoscope.evaluation/1"
+    assert set(found) >= {
+        "model", "dataset", "counts", "tiles", "scans", "breasts", "patients", "froc",
+        "pointing_game", "calibration", "operating_points", "strata", "environment",
+    }  # fmt: skip
     assert found["scans"]["auc_finding"]["value"] == 1.0
     # It says the same of every spot, so it cannot tell malignant from benign.
     assert found["scans"]["auc_malignant"]["value"] == 0.5

@@ -81,6 +81,8 @@ def evaluate(
             "trained_on": opened.name in contract.origin.get("archives", "").split(", "),
             "failures": failures,
         },
+        # A key that others rely on: a dense model answers for places on scans, not for tiles.
+        "tiles": None,
         **summarise(
             outcomes,
             resamples=resamples,
