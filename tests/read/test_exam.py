@@ -2,7 +2,7 @@
 
 import pytest
 
-from mammoscope.core.errors import ConfigError, CorruptFileError, SpacingMissingError
+from mammoscope.core.errors import ConfigError, CorruptFileError, SpacingError, SpacingMissingError
 from mammoscope.core.vocabulary import Laterality, SpacingSource
 from mammoscope.models.weights import load_model
 from mammoscope.read.exam import find_exams, read_exam
@@ -77,6 +77,13 @@ def test_the_users_spacing_is_said(exam_folder, model):
 def test_without_a_spacing_nothing_is_guessed(exam_folder, model):
     with pytest.raises(SpacingMissingError, match=r"png: .*--spacing-um"):
         read_exam(exam_folder, model)
+
+
+def test_a_spacing_that_makes_a_giant_is_told_with_the_files_name(tmp_path, write_scan, model):
+    path = write_scan(tmp_path / "L_CC.png")
+    (exam,), _ = find_exams([path], spacing_um=1500)
+    with pytest.raises(SpacingError, match=r"L_CC\.png: .*the scan would be 1500 x 1050 mm"):
+        read_exam(exam, model)
 
 
 def test_one_broken_scan_does_not_stop_the_others(exam_folder, model):

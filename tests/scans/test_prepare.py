@@ -117,6 +117,12 @@ def test_an_impossible_spacing_is_refused(spacing):
         prepare(SPEC, make_breast(), spacing)
 
 
+@pytest.mark.parametrize("spacing", [(0.02, 0.02), (1.5, 1.5)])
+def test_a_scan_that_would_be_too_small_or_too_large_is_refused(spacing):
+    with pytest.raises(SpacingError, match="the scan would be"):
+        prepare(SPEC, make_breast(), spacing)
+
+
 def test_an_array_that_is_no_scan_is_refused():
     with pytest.raises(ShapeError, match="two dimensions"):
         prepare(SPEC, np.zeros((10, 10, 3)), (0.3, 0.3))

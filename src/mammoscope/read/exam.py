@@ -8,11 +8,13 @@ import numpy as np
 
 from mammoscope.core.errors import (
     ConfigError,
+    ContractError,
     MammoscopeError,
     ScanError,
     SpacingMissingError,
 )
 from mammoscope.core.reading import BreastReading, ExamReading, ScanReading
+from mammoscope.core.records import Spacing
 from mammoscope.core.vocabulary import Laterality, SpacingSource
 from mammoscope.models.weights import Model, load_model
 from mammoscope.models.whole_scan import answer, find_peaks, scan_malignancy, scan_score
@@ -20,6 +22,7 @@ from mammoscope.read.candidates import detections, probability_of
 from mammoscope.read.find import ExamInput, find_exams
 from mammoscope.read.picture import display_picture, heat_on
 from mammoscope.scans.load import LoadedScan, read_scan
+from mammoscope.scans.prepare import Prepared
 
 __all__ = ["ExamInput", "find_exams", "read_exam", "read_loaded"]
 
@@ -83,6 +86,14 @@ def read_exam(exam: ExamInput | str | Path, model: Model | str | Path = "default
         failures=failures,
         timings_s=timings,
     )
+
+
+def _prepared(scan: LoadedScan, spacing_mm: Spacing, model: Model) -> Prepared:
+    """Prepare a scan; what is wrong with it is told with the file's name."""
+    try:
+        return model.prepare(scan.image, spacing_mm)
+    except (ScanError, ContractError) as error:
+        raise type(error)(f"{scan.path}: {error}") from error
 
 
 def _only_exam(path: Path) -> ExamInput:
@@ -151,7 +162,7 @@ def read_loaded(scan: LoadedScan, model: Model) -> tuple[ScanReading, dict[str, 
             "sizes in millimetres; give the pixel size in micrometres with --spacing-um."
         )
     marks = [time.perf_counter()]
-    prepared = model.prepare(scan.image, scan.spacing_mm)
+    prepared = _prepared(scan, scan.spacing_mm, model)
     marks.append(time.perf_counter())
     found = answer(model.network, model.contract.output, prepared)
     marks.append(time.perf_counter())

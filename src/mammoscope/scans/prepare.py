@@ -20,6 +20,8 @@ from mammoscope.scans.breast import breast_mask, chest_wall_is_left
 from mammoscope.scans.greys import grey_rule
 
 FINEST_MM, COARSEST_MM = 0.01, 2.0
+LEAST_SIDE_MM, LARGEST_SIDE_MM = 30.0, 600.0
+"""The largest films are 300 mm long, the longest scans of CBIS-DDSM 350 mm."""
 SKIN_MARGIN_MM = 2.0
 
 
@@ -145,6 +147,7 @@ def prepare(spec: InputSpec, image: NDArray[np.generic], spacing_mm: Spacing) ->
     ScanError
         When no breast is found.
     """
+    _check_size(image.shape, spacing_mm)
     small = resample(image, spacing_mm, spec.spacing_mm)
     mask = breast_mask(small, spec.spacing_mm)
     mirrored = spec.orientation == "chest-wall-left" and not chest_wall_is_left(mask)
@@ -172,6 +175,19 @@ def prepare(spec: InputSpec, image: NDArray[np.generic], spacing_mm: Spacing) ->
         mirrored=mirrored,
         scan_spacing_mm=spacing_mm,
     )
+
+
+def _check_size(shape: tuple[int, ...], spacing_mm: Spacing) -> None:
+    """Refuse a spacing with which the scan would be smaller or larger than any mammogram."""
+    if len(shape) != 2:
+        return  # `resample` says what an array of another shape is
+    sides = [count * spacing for count, spacing in zip(shape, spacing_mm, strict=True)]
+    if not all(LEAST_SIDE_MM <= side <= LARGEST_SIDE_MM for side in sides):
+        raise SpacingError(
+            f"with a spacing of {spacing_mm[0]:g} x {spacing_mm[1]:g} mm the scan would be "
+            f"{sides[0]:.0f} x {sides[-1]:.0f} mm, and no mammogram is; give the right one with "
+            "--spacing-um"
+        )
 
 
 def _cut(mask: NDArray[np.bool_], margin: int) -> tuple[int, int, int, int]:
