@@ -14,13 +14,17 @@ if TYPE_CHECKING:
     from mammoscope.read.evaluate import evaluate
     from mammoscope.read.exam import read_exam
     from mammoscope.scans.load import read_scan
+    from mammoscope.tiles.build import build_tiles
+    from mammoscope.tiles.store import load_tiles
     from mammoscope.training.run import train
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "build_tiles",
     "evaluate",
     "load_model",
+    "load_tiles",
     "open_archive",
     "read_exam",
     "read_scan",
@@ -30,8 +34,10 @@ __all__ = [
 _PLACES = Registry(
     "public name",
     {
+        "build_tiles": "mammoscope.tiles.build:build_tiles",
         "evaluate": "mammoscope.read.evaluate:evaluate",
         "load_model": "mammoscope.models.weights:load_model",
+        "load_tiles": "mammoscope.tiles.store:load_tiles",
         "open_archive": "mammoscope.archives.open:open_archive",
         "read_exam": "mammoscope.read.exam:read_exam",
         "read_scan": "mammoscope.scans.load:read_scan",
