@@ -22,7 +22,7 @@ def breast_percentiles(
     """Map two percentiles of the breast's grey levels to 0 and 1, and its median by a power law.
 
     The two percentiles take away a scanner's gain and offset. Film and scanner also bend the scale
-    between them: the median of a breast lies at 0.51 on CBIS-DDSM and at 0.65 on mini-MIAS. A power
+    between them: the median of a breast lies at 0.49 on CBIS-DDSM and at 0.63 on mini-MIAS. A power
     law brings it to ``middle``.
 
     Parameters
