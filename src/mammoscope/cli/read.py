@@ -28,7 +28,7 @@ def read(
     spacing_um: Annotated[
         float | None,
         typer.Option(
-            min=10, max=1000, help="Size of a pixel in micrometres, where no file says it."
+            min=10, max=1000, help="Size of a pixel in micrometres; goes before what the files say."
         ),
     ] = None,
     laterality: Annotated[

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -55,9 +56,7 @@ def read_exam(exam: ExamInput | str | Path, model: Model | str | Path = "default
     for file in asked.files:
         try:
             mark = time.perf_counter()
-            loaded = read_scan(
-                file, spacing_um=asked.spacing_um, laterality=asked.laterality, view=asked.view
-            )
+            loaded = _filled_in(read_scan(file, spacing_um=asked.spacing_um), asked)
             decoded = time.perf_counter() - mark
             reading, steps = read_loaded(loaded, used)
         except MammoscopeError as error:
@@ -85,6 +84,16 @@ def read_exam(exam: ExamInput | str | Path, model: Model | str | Path = "default
         warnings=(*asked.warnings, *_exam_warnings(scans)),
         failures=failures,
         timings_s=timings,
+    )
+
+
+def _filled_in(scan: LoadedScan, asked: ExamInput) -> LoadedScan:
+    """Give a scan the side and view that the user named, where the file does not say them.
+
+    One option holds for all files of a call, so it must not rename the scans that know better.
+    """
+    return replace(
+        scan, laterality=scan.laterality or asked.laterality, view=scan.view or asked.view
     )
 
 

@@ -22,7 +22,11 @@ IGNORED_ENDINGS = {".txt", ".csv", ".json", ".xml", ".html", ".md", ".pdf", ".xl
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExamInput:
-    """Files of one exam in hanging order, with what the user says of them."""
+    """Files of one exam in hanging order, with what the user says of them.
+
+    `spacing_um` goes before what the files say; `laterality` and `view` stand in where they say
+    nothing.
+    """
 
     exam_id: str
     patient_id: str | None
