@@ -1,10 +1,14 @@
 """What an archive's record answers about its scans."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
+from PIL import Image
 
 from mammoscope.archives.archive import Archive
+from mammoscope.archives.cbis_ddsm_800 import _look as looks_at_a_picture
 from mammoscope.core.errors import AnnotationError
 from mammoscope.core.records import Finding, Problem, Scan
 from mammoscope.core.vocabulary import FindingKind
@@ -45,9 +49,26 @@ def test_findings_are_those_of_all_scans_even_where_some_say_nothing():
 
 
 def test_check_joins_what_opening_and_looking_found():
-    early, late = Problem(where="a", what="1"), Problem(where="b", what="2")
-    archive = make_archive(problems=(early,), look=lambda scans: [late] * len(scans))
-    assert archive.check() == (early, late, late, late, late)
+    early = Problem(where="a", what="1")
+    found = make_archive(problems=(early,), look=looks_at_a_picture).check()
+    assert found[0] == early
+    assert [problem.where for problem in found[1:]] == ["a.png", "b.png", "c.png", "d.png"]
+
+
+def test_check_finds_a_picture_that_is_there_twice(tmp_path):
+    for name, grey in (("a", 1), ("b", 2), ("c", 1)):
+        Image.new("L", (800, 800), grey).save(tmp_path / f"{name}.png")
+    records = tuple(
+        replace(make_scan(name, "p", "e"), path=tmp_path / f"{name}.png") for name in "abc"
+    )
+    (problem,) = make_archive(records=records, look=looks_at_a_picture).check()
+    assert (problem.where, problem.what) == (str(tmp_path / "c.png"), "the same pixels as a")
+
+
+def test_a_notebook_shows_the_tables_of_an_archive_of_tables():
+    table = pl.DataFrame({"age": [1, 2, 3]})
+    page = make_archive(records=(), tables={"made": table})._repr_html_()
+    assert "made: 3 rows, 1 columns" in page
 
 
 @pytest.mark.parametrize("ask", ["patients", "exams", "scans", "findings"])

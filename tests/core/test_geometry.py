@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mammoscope.core.geometry import Box, Circle, bounding_box, suppress
+from mammoscope.core.geometry import Box, Circle, Outline, bounding_box, suppress
 
 PLACE = st.integers(-50, 50)
 SIDE = st.integers(1, 40)
@@ -126,3 +126,34 @@ def test_no_two_kept_boxes_overlap_too_much(scored, most_iou):
     # A box that went had to give way to a kept one.
     for index in set(range(len(boxes))) - set(kept):
         assert any(boxes[index].iou(boxes[other]) > most_iou for other in kept)
+
+
+def test_an_outline_is_boxed_with_the_pixels_it_runs_through():
+    outline = Outline(np.array([[2, 5], [4, 5], [4, 9]]))
+    assert outline.box == Box(2, 5, 3, 5)
+    assert bounding_box(outline) == outline.box
+
+
+def test_outlines_are_equal_by_their_points_and_cores():
+    one, two = Outline([(0, 0), (1, 1)]), Outline([(0, 0), (1, 1)])
+    assert one == two
+    assert hash(one) == hash(two)
+    assert repr(one) == repr(two)
+    assert one != Outline([(0, 0), (1, 2)])
+    assert one != Outline([(0, 0), (1, 1)], cores=(two,))
+    assert one != "outline"
+
+
+def test_an_outline_cannot_be_changed_through_its_points():
+    given_points = np.zeros((3, 2), np.float32)
+    outline = Outline(given_points)
+    given_points[0] = 7
+    assert outline.points[0, 0] == 0
+    with pytest.raises(ValueError, match="read-only"):
+        outline.points[0] = 1
+
+
+@pytest.mark.parametrize("points", [[], [1, 2], [[1, 2, 3]]])
+def test_an_outline_without_points_is_refused(points):
+    with pytest.raises(ValueError, match="points of shape"):
+        Outline(points)

@@ -1,11 +1,15 @@
 """An archive as its keepers published it: patients, exams, scans, findings and problems."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
+from types import MappingProxyType
 
+import polars as pl
+
+from mammoscope.archives.look import LookAt, look_into
 from mammoscope.core.errors import AnnotationError
 from mammoscope.core.records import Exam, Finding, Problem, Scan
 
@@ -23,7 +27,8 @@ class Archive:
     records : its scans, sorted by scan_id
     problems : what was seen while the annotations were read
     damage : why the annotations cannot be trusted as a whole, one sentence; "" where they can
-    look : looks into the files of the scans for more problems; slow, so only `check` calls it
+    look : looks into the files of one scan for more problems; slow, so only `check` calls it
+    tables : an archive of tables has no scans but these, by name
     """
 
     name: str
@@ -34,7 +39,8 @@ class Archive:
     description: str = ""
     problems: tuple[Problem, ...] = ()
     damage: str = ""
-    look: Callable[[tuple[Scan, ...]], Iterable[Problem]] | None = None
+    look: LookAt | None = None
+    tables: Mapping[str, pl.DataFrame] = field(default_factory=lambda: MappingProxyType({}))
 
     def patients(self) -> tuple[str, ...]:
         """Ids of the patients, sorted.
@@ -85,15 +91,41 @@ class Archive:
         """
         return tuple(finding for scan in self.scans() for finding in scan.findings or ())
 
-    def check(self) -> tuple[Problem, ...]:
-        """Tell what is missing, broken or contradictory, and what to do; reads every scan."""
-        looked = self.look(self.records) if self.look else ()
-        return (*self.problems, *looked)
+    def check(
+        self, *, workers: int | None = None, on_done: Callable[[int, int], None] | None = None
+    ) -> tuple[Problem, ...]:
+        """Tell what is missing, broken or contradictory, and what to do; reads every scan.
+
+        Parameters
+        ----------
+        workers : how many processes look into the files; None: one a core
+        on_done : called with (scans done, scans in all)
+        """
+        return (*self.problems, *self._seen(workers, on_done))
+
+    def _seen(
+        self, workers: int | None, on_done: Callable[[int, int], None] | None
+    ) -> Iterator[Problem]:
+        if self.look is None:
+            return
+        first: dict[str, str] = {}
+        for scan, seen in look_into(self.records, self.look, workers=workers, on_done=on_done):
+            yield from seen.problems
+            if seen.digest is not None:
+                twin = first.setdefault(seen.digest, scan.scan_id)
+                if twin != scan.scan_id:
+                    yield Problem(
+                        where=str(scan.path),
+                        what=f"the same pixels as {twin}",
+                        remedy="get both again: one picture cannot be two scans",
+                    )
 
     def _repr_html_(self) -> str:
         head = f"<b>{escape(self.name)}</b>: {escape(self.description)}"
         if self.damage:
             return f"<p>{head}</p><p>{escape(self.damage)}</p>"
+        if self.tables:
+            return f"<p>{head}</p>" + "".join(map(_table_line, self.tables.items()))
         kinds = Counter(str(finding.kind) for finding in self.findings())
         said = ", ".join(f"{count} {kind.lower()}" for kind, count in kinds.most_common())
         return (
@@ -101,3 +133,8 @@ class Archive:
             f"findings: {escape(said.replace('_', ' ')) or 'none'}. "
             f"Licence: {escape(self.licence)}.</p>"
         )
+
+
+def _table_line(named: tuple[str, pl.DataFrame]) -> str:
+    name, table = named
+    return f"<p>{escape(name)}: {table.height} rows, {table.width} columns</p>"

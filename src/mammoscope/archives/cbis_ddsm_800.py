@@ -11,9 +11,10 @@ from pathlib import Path, PurePosixPath
 from types import MappingProxyType
 
 from mammoscope.archives.archive import Archive
-from mammoscope.archives.pictures import images_of
+from mammoscope.archives.look import Look
+from mammoscope.archives.pictures import look_at
 from mammoscope.core.errors import AnnotationError, LayoutError, MissingFileError
-from mammoscope.core.geometry import Box, bounding_box
+from mammoscope.core.geometry import Box
 from mammoscope.core.records import Finding, Problem, Scan
 from mammoscope.core.vocabulary import (
     Assessment,
@@ -140,9 +141,8 @@ def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
             ) from error
 
 
-def _look(scans: tuple[Scan, ...]) -> Iterator[Problem]:
-    for _, _, problems in images_of(scans, (SIDE_PX, SIDE_PX)):
-        yield from problems
+def _look(scan: Scan) -> Look:
+    return look_at(scan, (SIDE_PX, SIDE_PX))[0]
 
 
 def _doubts(where: str, scan: Scan, *, again: bool) -> Iterator[Problem]:
@@ -162,7 +162,7 @@ def _doubts(where: str, scan: Scan, *, again: bool) -> Iterator[Problem]:
             remedy="get the table again",
         )
         for finding in scan.findings or ()
-        if finding.roi is not None and not _is_inside(bounding_box(finding.roi))
+        if isinstance(finding.roi, Box) and not _is_inside(finding.roi)
     )
 
 

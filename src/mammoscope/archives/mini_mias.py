@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mammoscope.archives.archive import Archive
+from mammoscope.archives.look import Look
 from mammoscope.archives.mias_info import Info, InfoRow, read_info
-from mammoscope.archives.pictures import images_of, pixel_crc
+from mammoscope.archives.pictures import look_at, pixel_crc
 from mammoscope.core.errors import LayoutError, MissingFileError
 from mammoscope.core.geometry import Circle
 from mammoscope.core.records import Finding, Problem, Scan
@@ -214,28 +215,29 @@ def _contradiction(info: Path, what: str) -> Problem:
     return Problem(where=str(info), what=what, remedy="get Info.txt again")
 
 
-def _look(scans: tuple[Scan, ...]) -> Iterator[Problem]:
-    """Compare the scans with the archive's own pixels and their findings with the breast."""
-    for scan, image, problems in images_of(scans, (SIDE_PX, SIDE_PX)):
-        yield from problems
-        if image is None:
-            continue
-        known = _known_crcs().get(scan.scan_id)
-        if known is not None and pixel_crc(image) != known:
-            yield Problem(
-                where=str(scan.path),
-                what="the pixels are not the archive's own (a stretched or converted copy?)",
-                remedy="get mini-MIAS from its keepers",
-            )
-        yield from (
-            Problem(
-                where=str(scan.path),
-                what=f"finding {finding.finding_id} lies on black film, beside the breast",
-                remedy="do not trust its place: Info.txt itself is wrong there",
-            )
-            for finding in scan.findings or ()
-            if isinstance(finding.roi, Circle) and _is_beside(image, finding.roi)
+def _look(scan: Scan) -> Look:
+    """Compare a scan with the archive's own pixels and its findings with the breast."""
+    seen, image = look_at(scan, (SIDE_PX, SIDE_PX))
+    return seen if image is None else replace(seen, problems=tuple(_doubts(scan, image)))
+
+
+def _doubts(scan: Scan, image: NDArray[Any]) -> Iterator[Problem]:
+    known = _known_crcs().get(scan.scan_id)
+    if known is not None and pixel_crc(image) != known:
+        yield Problem(
+            where=str(scan.path),
+            what="the pixels are not the archive's own (a stretched or converted copy?)",
+            remedy="get mini-MIAS from its keepers",
         )
+    yield from (
+        Problem(
+            where=str(scan.path),
+            what=f"finding {finding.finding_id} lies on black film, beside the breast",
+            remedy="do not trust its place: Info.txt itself is wrong there",
+        )
+        for finding in scan.findings or ()
+        if isinstance(finding.roi, Circle) and _is_beside(image, finding.roi)
+    )
 
 
 def _is_beside(image: NDArray[Any], circle: Circle) -> bool:

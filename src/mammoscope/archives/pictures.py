@@ -1,43 +1,50 @@
-"""Looking into an archive's pictures for what is damaged, of another size, or there twice."""
+"""Looking into an archive's pictures for what is damaged or of another size."""
 
-from collections.abc import Iterable, Iterator
+from hashlib import blake2b
 from typing import Any
 from zlib import crc32
 
+import numpy as np
 from numpy.typing import NDArray
 
+from mammoscope.archives.look import Look
 from mammoscope.core.errors import MammoscopeError
 from mammoscope.core.records import Problem, Scan
 from mammoscope.formats.raster import read_raster
 
 
-def images_of(
-    scans: Iterable[Scan], shape_px: tuple[int, int]
-) -> Iterator[tuple[Scan, NDArray[Any] | None, tuple[Problem, ...]]]:
-    """Read each scan's picture and tell what is wrong with the file.
+def look_at(scan: Scan, shape_px: tuple[int, int]) -> tuple[Look, NDArray[Any] | None]:
+    """Read a scan's picture and tell what is wrong with the file.
 
     Parameters
     ----------
-    scans : records whose `path` is a picture
+    scan : a record whose `path` is a picture
     shape_px : (rows, columns) that every picture of the archive has
 
-    Yields
-    ------
-    The scan, its image of shape `shape_px` as stored (None where it cannot be used), its problems.
+    Returns
+    -------
+    What was seen, and the image of shape `shape_px` as stored; None where it cannot be used.
     """
-    first: dict[int, str] = {}
-    for scan in scans:
-        try:
-            image = read_raster(scan.path)
-        except MammoscopeError as error:
-            what = str(error).removeprefix(f"{scan.path}: ")
-            yield scan, None, (Problem(where=str(scan.path), what=what, remedy="get it again"),)
-            continue
-        if image.shape != shape_px:
-            yield scan, None, (_wrong_size(scan, image.shape, shape_px),)
-            continue
-        twin = first.setdefault(pixel_crc(image), scan.scan_id)
-        yield scan, image, () if twin == scan.scan_id else (_twice(scan, twin),)
+    try:
+        image = read_raster(scan.path)
+    except MammoscopeError as error:
+        return Look(problems=(unreadable(scan, error),)), None
+    if image.shape != shape_px:
+        return Look(problems=(_wrong_size(scan, image.shape, shape_px),)), None
+    return Look(digest=pixel_digest(image)), image
+
+
+def unreadable(scan: Scan, error: MammoscopeError) -> Problem:
+    """Make the problem of a scan's file that cannot be read."""
+    what = str(error).removeprefix(f"{scan.path}: ")
+    return Problem(where=str(scan.path), what=what, remedy="get it again")
+
+
+def pixel_digest(image: NDArray[Any]) -> str:
+    """BLAKE2b of shape, type and pixels: equal only for the same picture."""
+    digest = blake2b(f"{image.shape} {image.dtype.str}".encode(), digest_size=16)
+    digest.update(np.ascontiguousarray(image).data)
+    return digest.hexdigest()
 
 
 def pixel_crc(image: NDArray[Any]) -> int:
@@ -50,12 +57,4 @@ def _wrong_size(scan: Scan, shape: tuple[int, ...], wanted: tuple[int, int]) -> 
         where=str(scan.path),
         what=f"the picture has {shape[0]} x {shape[1]} pixels, not {wanted[0]} x {wanted[1]}",
         remedy="get it again: places and sizes in millimetres would be wrong",
-    )
-
-
-def _twice(scan: Scan, twin: str) -> Problem:
-    return Problem(
-        where=str(scan.path),
-        what=f"the same pixels as {twin}",
-        remedy="get both again: one picture cannot be two scans",
     )

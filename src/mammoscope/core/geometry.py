@@ -1,4 +1,4 @@
-"""Boxes and circles on a scan's grid, in pixels: (row, column), origin top-left.
+"""Boxes, circles, outlines and masks on a scan's grid, in pixels: (row, column), origin top-left.
 
 Integers are pixel centres. A box is (top, left, height, width) and covers the rows
 ``top <= row < top + height``.
@@ -6,7 +6,12 @@ Integers are pixel centres. A box is (top, left, height, width) and covers the r
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from math import hypot
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +95,63 @@ class Circle:
         return hypot(row - self.row, column - self.column) <= self.radius
 
 
-Roi = Box | Circle
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Outline:
+    """A closed outline in pixels; what it encloses, its own pixels included, is the Roi.
+
+    Attributes
+    ----------
+    points : ndarray of shape (n, 2), float32, read-only: (row, column) of each, n at least 1; the
+        last is joined to the first
+    cores : outlines of denser parts inside, as DDSM draws them; they belong to the Roi
+    """
+
+    points: NDArray[np.float32]
+    cores: tuple["Outline", ...] = ()
+
+    def __post_init__(self) -> None:
+        points = np.array(self.points, np.float32)
+        if points.ndim != 2 or points.shape[1] != 2 or not len(points):
+            raise ValueError(f"an outline needs points of shape (n, 2), got {points.shape}")
+        points.setflags(write=False)
+        object.__setattr__(self, "points", points)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Outline):
+            return NotImplemented
+        return np.array_equal(self.points, other.points) and self.cores == other.cores
+
+    def __hash__(self) -> int:
+        return hash((self.points.tobytes(), self.cores))
+
+    def __repr__(self) -> str:
+        digest = sha256(self.points.tobytes()).hexdigest()[:16]
+        return f"Outline(box={self.box}, points={len(self.points)}, sha256={digest}, {self.cores})"
+
+    @property
+    def box(self) -> Box:
+        """The box of the pixels that the outline runs through."""
+        top, left = (float(v) for v in self.points.min(axis=0))
+        bottom, right = (float(v) for v in self.points.max(axis=0))
+        return Box(top, left, bottom - top + 1, right - left + 1)
 
 
-def bounding_box(roi: Roi) -> Box:
-    """Return the box round any Roi."""
-    return roi.box if isinstance(roi, Circle) else roi
+@dataclass(frozen=True, slots=True)
+class MaskFile:
+    """The part of a scan where a mask is not zero; the mask lies in a file of its own.
+
+    The file is opened only when its pixels are asked for (`mammoscope.formats.masks`).
+    """
+
+    path: Path
+
+
+Roi = Box | Circle | Outline | MaskFile
+
+
+def bounding_box(roi: Box | Circle | Outline) -> Box:
+    """Return the box round a Roi that is known without opening a file."""
+    return roi if isinstance(roi, Box) else roi.box
 
 
 def suppress(boxes: Sequence[Box], scores: Sequence[float], most_iou: float) -> list[int]:

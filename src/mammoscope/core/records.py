@@ -31,6 +31,8 @@ class Finding:
     """What a reader marked on one scan, harmless or not.
 
     `roi` is on the grid of the scan's file, in pixels; None where the archive gives no place.
+    Archives draw circles, boxes, outlines or masks: `mammoscope.formats.masks` turns any of them
+    into pixels or a box.
     `descriptors` holds the archive's own words (MIAS class, mass shape and margins).
     """
 

@@ -2,7 +2,7 @@
 
 from math import hypot, sqrt
 
-from mammoscope.core.geometry import Circle, Roi
+from mammoscope.core.geometry import Circle, MaskFile, Roi, bounding_box
 from mammoscope.core.records import Spacing
 from mammoscope.evaluation.outcomes import Peak, ScanOutcome
 
@@ -30,17 +30,25 @@ def lies_in(
     spacing_mm : (row, column) of the grid
     margin_mm : how far the Roi is grown on every side, in millimetres
 
+    Raises
+    ------
+    TypeError
+        When the Roi is a mask in a file, which `mammoscope.formats.masks.boxed` opens.
+
     Notes
     -----
-    A box grows to a box. A circle is taken as a circle in the breast, also where rows and columns
-    differ in size: its radius is scaled by the geometric mean of both, which keeps its area.
+    A box grows to a box, and an outline counts as its box. A circle is taken as a circle in the
+    breast, also where rows and columns differ in size: its radius is scaled by the geometric mean
+    of both, which keeps its area.
     """
+    if isinstance(roi, MaskFile):
+        raise TypeError(f"{roi.path}: a mask must be opened before places are compared with it")
     row, column = place
     row_mm, column_mm = spacing_mm
     if isinstance(roi, Circle):
         distance_mm = hypot((row - roi.row) * row_mm, (column - roi.column) * column_mm)
         return distance_mm <= roi.radius * sqrt(row_mm * column_mm) + margin_mm
-    return roi.grown(margin_mm / row_mm, margin_mm / column_mm).holds(row, column)
+    return bounding_box(roi).grown(margin_mm / row_mm, margin_mm / column_mm).holds(row, column)
 
 
 def hits(outcome: ScanOutcome, peak: Peak, margin_mm: float = MARGIN_MM) -> tuple[int, ...]:

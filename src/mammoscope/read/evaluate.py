@@ -17,6 +17,7 @@ from mammoscope.core.errors import ArchiveError, MammoscopeError
 from mammoscope.core.records import Scan
 from mammoscope.evaluation.outcomes import Peak, ScanOutcome
 from mammoscope.evaluation.summary import summarise
+from mammoscope.formats.masks import boxed
 from mammoscope.models.weights import Model, load_model
 from mammoscope.models.whole_scan import answer, find_peaks, scan_malignancy, scan_score
 from mammoscope.scans.load import load
@@ -135,6 +136,7 @@ def outcome_of(model: Model, scan: Scan) -> ScanOutcome:
     prepared = model.prepare(loaded.image, loaded.spacing_mm)
     found = answer(model.network, model.contract.output, prepared)
     peaks = find_peaks(found, prepared.spacing_mm)
+    shape = (loaded.image.shape[0], loaded.image.shape[1])
     facts = {
         "breast_density": scan.breast_density,
         "view": scan.view,
@@ -156,6 +158,6 @@ def outcome_of(model: Model, scan: Scan) -> ScanOutcome:
             )
             for peak in peaks
         ),
-        findings=scan.findings,
+        findings=None if scan.findings is None else boxed(scan.findings, shape),
         strata={key: str(value) for key, value in facts.items() if value is not None},
     )

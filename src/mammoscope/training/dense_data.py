@@ -11,9 +11,9 @@ from torch.nn import functional
 
 from mammoscope.core.contract import InputSpec
 from mammoscope.core.errors import SpacingMissingError
-from mammoscope.core.geometry import bounding_box
 from mammoscope.core.records import Scan
 from mammoscope.core.vocabulary import Pathology
+from mammoscope.formats.masks import box_of
 from mammoscope.scans.load import load
 from mammoscope.scans.prepare import Prepared, prepare
 
@@ -71,7 +71,8 @@ def make_sample(scan: Scan, spec: InputSpec) -> DenseSample:
         )
     prepared = prepare(spec, loaded.image, loaded.spacing_mm)
     located = [f for f in scan.findings or () if f.roi is not None]
-    boxes = [prepared.box_from_scan(bounding_box(f.roi)) for f in located if f.roi is not None]
+    shape = (loaded.image.shape[0], loaded.image.shape[1])
+    boxes = [prepared.box_from_scan(box_of(f.roi, shape)) for f in located if f.roi is not None]
     worth = {Pathology.MALIGNANT: 1.0, Pathology.BENIGN: 0.0}
     return DenseSample(
         scan=scan,
