@@ -1,12 +1,15 @@
 """`mammoscope archive`: list, check with its exit codes, show."""
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from mammoscope.archives.archive import Archive
 from mammoscope.core.errors import AnnotationError
-from mammoscope.core.geometry import Box, Circle
+from mammoscope.core.geometry import Box, Circle, MaskFile
 from mammoscope.core.records import Finding, Problem, Scan
 from mammoscope.core.vocabulary import (
     Assessment,
@@ -62,15 +65,9 @@ def make_scans():
 def opened(stand_in):
     """Let `open_archive` give a made archive with the given problems."""
 
-    def make(*problems, kind=Archive):
-        archive = kind(
-            name="made",
-            folder=Path("x"),
-            licence="none",
-            citation="none",
-            records=make_scans(),
-            problems=problems,
-        )
+    def make(*problems, kind=Archive, **changes):
+        given = {"records": make_scans(), "problems": problems, **changes}
+        archive = kind(name="made", folder=Path("x"), licence="none", citation="none", **given)
         calls = []
 
         def open_archive(name, folder):
@@ -122,6 +119,47 @@ def test_problems_are_listed_and_end_with_1(run, opened):
     assert ended.code == 1
     assert "1 problem" in ended.out
     assert ["s1.png", "it is gone", "fetch it again"] in rows_of(ended.out)
+
+
+def test_json_holds_the_counts_and_every_problem(run, opened):
+    problems = [Problem(where=f"s{i}.png", what="gone", remedy="fetch") for i in range(300)]
+    opened(*problems)
+    ended = run("archive", "check", "made", "x", "--json")
+    assert ended.code == 1
+    report = json.loads(ended.out)
+    assert report["schema"] == "mammoscope.archive-check/1"
+    assert report["counts"]["scans"] == 3
+    assert report["counts"]["findings: pathology unknown"] == 1
+    assert len(report["problems"]) == 300
+    assert report["problems"][0] == {"where": "s0.png", "what": "gone", "remedy": "fetch"}
+
+
+def test_a_long_list_of_problems_is_cut_and_says_so(run, opened):
+    opened(*(Problem(where=f"s{i}.png", what="gone") for i in range(203)))
+    out = run("archive", "check", "made", "x").out
+    assert "203 problems" in out
+    assert "3 more are not shown: --json lists all." in out
+
+
+def test_json_of_an_archive_too_broken_to_count_says_why(run, opened):
+    opened(Problem(where="Info.txt", what="line 3 is damaged"), kind=Broken)
+    report = json.loads(run("archive", "check", "made", "x", "--json").out)
+    assert report["counts"] is None
+    assert report["not_counted_because"] == "Info.txt, line 3: no row."
+
+
+def test_an_archive_of_tables_counts_rows_and_shows_columns(run, opened):
+    opened(tables={"wdbc": pl.DataFrame({"radius_mm": [1.5, None, 2.5]})}, records=())
+    assert ["rows of wdbc", "3"] in rows_of(run("archive", "check", "made", "x").out)
+    assert ["radius_mm", "Float64", "1", "3"] in rows_of(run("archive", "show", "made", "x").out)
+
+
+def test_a_mask_is_named_by_its_file(run, opened):
+    scan = make_scans()[0]
+    found = make_finding("f9", "s1", roi=MaskFile(Path("far/m.dcm")))
+    opened(records=(replace(scan, findings=(found,)),))
+    rows = rows_of(run("archive", "show", "made", "x", "--patient", "p1").out)
+    assert ["f9", "s1", "mass", "unknown", "-", "mask in m.dcm", ""] in rows
 
 
 class Broken(Archive):

@@ -1,21 +1,29 @@
 """`mammoscope archive`: which archives are known, and what one folder of them holds."""
 
+import json
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mammoscope.cli.console import print_table
+from mammoscope.cli.console import counting, print_table
 from mammoscope.core.errors import MammoscopeError, UnknownNameError
 
 if TYPE_CHECKING:
     from mammoscope.archives.archive import Archive
-    from mammoscope.core.records import Finding, Scan
+    from mammoscope.core.records import Finding, Problem, Scan
+
+CHECK_SCHEMA = "mammoscope.archive-check/1"
+MOST_SHOWN = 200
+"""Problems in the table; a torn download can have thousands."""
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Archives: list, check and show them."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Archives: list, check, show, simulate and fetch them.",
 )
 
 Name = Annotated[str, typer.Argument(help="Name of the archive, see `archive list`.")]
@@ -31,32 +39,64 @@ def list_archives() -> None:
 
 
 @app.command()
-def check(name: Name, folder: Folder) -> None:
+def check(
+    name: Name,
+    folder: Folder,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print counts and all problems as JSON.")
+    ] = False,
+) -> None:
     """Say what an archive's folder holds, and what is missing, broken or contradictory.
 
-    Ends with 0 when nothing is wrong and 1 when something is.
+    Every scan is opened, on all cores. Ends with 0 when nothing is wrong and 1 when something is.
     """
     from mammoscope.archives.open import open_archive
 
     opened = open_archive(name, folder)
-    problems = opened.check()
+    with counting("checking") as on_done:
+        problems = opened.check(on_done=on_done)
     try:
-        rows = count_rows(opened)
+        counts, why = count(opened), ""
     except MammoscopeError as error:
         # A folder too broken to be counted is what this command is for.
         if not problems:
             raise
-        rows = [("not counted", str(error))]
-    print_table(f"{opened.name} in {folder}", ("what", "how many"), rows)
+        counts, why = {}, str(error)
+    if as_json:
+        print(json.dumps(_report(opened, counts, why, problems), indent=1, ensure_ascii=False))
+    else:
+        rows = [(what, str(number)) for what, number in counts.items()] or [("not counted", why)]
+        print_table(f"{opened.name} in {folder}", ("what", "how many"), rows)
+        _print_problems(problems)
+    if problems:
+        raise typer.Exit(1)
+
+
+def _report(
+    opened: "Archive", counts: dict[str, int], why: str, problems: "Sequence[Problem]"
+) -> dict[str, Any]:
+    return {
+        "schema": CHECK_SCHEMA,
+        "archive": opened.name,
+        "folder": str(opened.folder),
+        "licence": opened.licence,
+        "counts": counts or None,
+        "not_counted_because": why or None,
+        "problems": [asdict(problem) for problem in problems],
+    }
+
+
+def _print_problems(problems: "Sequence[Problem]") -> None:
     if not problems:
         print("No problem was found.")
         return
     print_table(
         f"{len(problems)} problems" if len(problems) > 1 else "1 problem",
         ("where", "what", "what to do"),
-        [(p.where, p.what, p.remedy) for p in problems],
+        [(p.where, p.what, p.remedy) for p in problems[:MOST_SHOWN]],
     )
-    raise typer.Exit(1)
+    if len(problems) > MOST_SHOWN:
+        print(f"{len(problems) - MOST_SHOWN} more are not shown: --json lists all.")
 
 
 @app.command()
@@ -67,10 +107,13 @@ def show(
         str | None, typer.Option(metavar="ID", help="Show this patient's scans and findings.")
     ] = None,
 ) -> None:
-    """Show an archive's patients, or the scans and findings of one."""
+    """Show an archive's patients, or the scans and findings of one, or its tables' columns."""
     from mammoscope.archives.open import open_archive
 
     opened = open_archive(name, folder)
+    if opened.tables:
+        _show_tables(opened)
+        return
     if patient is None:
         _show_patients(opened)
         return
@@ -88,25 +131,33 @@ def show(
         print_table("Findings", columns, findings)
 
 
-def count_rows(opened: "Archive") -> list[tuple[str, str]]:
-    """Count an archive's patients, exams, scans, and findings by kind and pathology."""
+def count(opened: "Archive") -> dict[str, int]:
+    """Count an archive's patients, exams, scans, and findings by kind and pathology.
+
+    Raises
+    ------
+    AnnotationError
+        When a line of the annotations is damaged.
+    """
+    if opened.tables:
+        return {f"rows of {name}": table.height for name, table in opened.tables.items()}
     scans, findings = opened.scans(), opened.findings()
-    return [
-        ("patients", str(len(opened.patients()))),
-        ("exams", str(len(opened.exams()))),
-        ("scans", str(len(scans))),
-        ("scans without findings", str(sum(scan.findings == () for scan in scans))),
-        ("findings", str(len(findings))),
-        *_counted("findings", (str(f.kind) for f in findings)),
-        *_counted("findings", (str(f.pathology or "pathology unknown") for f in findings)),
-    ]
+    return {
+        "patients": len(opened.patients()),
+        "exams": len(opened.exams()),
+        "scans": len(scans),
+        "scans without findings": sum(scan.findings == () for scan in scans),
+        "findings": len(findings),
+        **_counted("findings", (str(f.kind) for f in findings)),
+        **_counted("findings", (str(f.pathology or "pathology unknown") for f in findings)),
+    }
 
 
-def _counted(what: str, values: Iterable[str]) -> list[tuple[str, str]]:
-    return [
-        (f"{what}: {value.lower().replace('_', ' ')}", str(count))
-        for value, count in sorted(Counter(values).items())
-    ]
+def _counted(what: str, values: Iterable[str]) -> dict[str, int]:
+    return {
+        f"{what}: {value.lower().replace('_', ' ')}": number
+        for value, number in sorted(Counter(values).items())
+    }
 
 
 def _show_patients(opened: "Archive") -> None:
@@ -118,6 +169,18 @@ def _show_patients(opened: "Archive") -> None:
         ("patient", "exams", "scans", "findings", "pathologies"),
         [_patient_row(patient, scans[patient]) for patient in sorted(scans)],
     )
+
+
+def _show_tables(opened: "Archive") -> None:
+    for name, table in opened.tables.items():
+        print_table(
+            f"{name}: {table.height} rows",
+            ("column", "type", "missing", "distinct values"),
+            [
+                (column.name, str(column.dtype), str(column.null_count()), str(column.n_unique()))
+                for column in table
+            ],
+        )
 
 
 def _patient_row(patient: str, scans: "list[Scan]") -> tuple[str, ...]:
@@ -146,10 +209,12 @@ def _scan_row(scan: "Scan") -> tuple[str, ...]:
 
 
 def _finding_row(finding: "Finding") -> tuple[str, ...]:
-    from mammoscope.core.geometry import bounding_box
+    from mammoscope.core.geometry import MaskFile, bounding_box
 
     place = "none given"
-    if finding.roi is not None:
+    if isinstance(finding.roi, MaskFile):
+        place = f"mask in {finding.roi.path.name}"
+    elif finding.roi is not None:
         box = bounding_box(finding.roi)
         row, column = box.centre
         place = f"row {row:.0f}, column {column:.0f}, {box.height:.0f} x {box.width:.0f}"
