@@ -135,10 +135,25 @@ def test_json_holds_the_counts_and_every_problem(run, opened):
 
 
 def test_a_long_list_of_problems_is_cut_and_says_so(run, opened):
-    opened(*(Problem(where=f"s{i}.png", what="gone") for i in range(203)))
+    opened(*(Problem(where="x/s.png", what=f"gone {i}") for i in range(203)))
     out = run("archive", "check", "made", "x").out
     assert "203 problems" in out
-    assert "3 more are not shown: --json lists all." in out
+    assert "3 more rows are not shown: --json lists all." in out
+
+
+def test_problems_of_one_kind_share_a_row_and_files_are_named_within_the_folder(run, opened):
+    opened(*(Problem(where=f"x/a/s{i}.png", what="gone", remedy="fetch") for i in range(5)))
+    rows = rows_of(run("archive", "check", "made", "x").out)
+    assert ["a/s0.png", "gone", "fetch"] in rows
+    assert ["and 2 more", "", ""] in rows
+
+
+def test_a_long_path_is_broken_and_not_cut(run, opened):
+    long = "/".join(["folder"] * 60) + "/end.png"
+    opened(Problem(where=long, what="gone", remedy="fetch"))
+    rows = rows_of(run("archive", "check", "made", "x").out)
+    broken = [row[0] for row in rows if row and not row[0].startswith(("pat", "exa", "sca", "fin"))]
+    assert "".join(broken) == long
 
 
 def test_json_of_an_archive_too_broken_to_count_says_why(run, opened):

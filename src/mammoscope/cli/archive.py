@@ -67,7 +67,7 @@ def check(
     else:
         rows = [(what, str(number)) for what, number in counts.items()] or [("not counted", why)]
         print_table(f"{opened.name} in {folder}", ("what", "how many"), rows)
-        _print_problems(problems)
+        _print_problems(opened.folder, problems)
     if problems:
         raise typer.Exit(1)
 
@@ -86,17 +86,29 @@ def _report(
     }
 
 
-def _print_problems(problems: "Sequence[Problem]") -> None:
+def _print_problems(folder: Path, problems: "Sequence[Problem]") -> None:
+    """Print a row for each kind of problem with the first files that have it."""
     if not problems:
         print("No problem was found.")
         return
+    places: dict[tuple[str, str], list[str]] = {}
+    for problem in problems:
+        # The folder stands in the title already.
+        where = problem.where.removeprefix(f"{folder}/")
+        places.setdefault((problem.what, problem.remedy), []).append(where)
+    rows = [(_some(where), what, remedy) for (what, remedy), where in places.items()]
     print_table(
         f"{len(problems)} problems" if len(problems) > 1 else "1 problem",
         ("where", "what", "what to do"),
-        [(p.where, p.what, p.remedy) for p in problems[:MOST_SHOWN]],
+        rows[:MOST_SHOWN],
     )
-    if len(problems) > MOST_SHOWN:
-        print(f"{len(problems) - MOST_SHOWN} more are not shown: --json lists all.")
+    if len(rows) > MOST_SHOWN:
+        print(f"{len(rows) - MOST_SHOWN} more rows are not shown: --json lists all.")
+
+
+def _some(places: list[str]) -> str:
+    shown = "\n".join(places[:3])
+    return shown if len(places) <= 3 else f"{shown}\nand {len(places) - 3} more"
 
 
 @app.command()

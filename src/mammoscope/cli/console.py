@@ -50,7 +50,8 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
     for column in columns:
         table.add_column(Text(column))
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        # A path that is too long is broken, not cut: its end is what tells.
+        table.add_row(*(Text(cell, overflow="fold") for cell in row))
     console.print(table)
 
 
