@@ -29,6 +29,7 @@ class Archive:
     damage : why the annotations cannot be trusted as a whole, one sentence; "" where they can
     look : looks into the files of one scan for more problems; slow, so only `check` calls it
     tables : an archive of tables has no scans but these, by name
+    look_over : looks through files that are no scans for more problems; slow, as `look`
     """
 
     name: str
@@ -41,6 +42,7 @@ class Archive:
     damage: str = ""
     look: LookAt | None = None
     tables: Mapping[str, pl.DataFrame] = field(default_factory=lambda: MappingProxyType({}))
+    look_over: Callable[[Path], tuple[Problem, ...]] | None = None
 
     def patients(self) -> tuple[str, ...]:
         """Ids of the patients, sorted.
@@ -101,7 +103,8 @@ class Archive:
         workers : how many processes look into the files; None: one a core
         on_done : called with (scans done, scans in all)
         """
-        return (*self.problems, *self._seen(workers, on_done))
+        over = self.look_over(self.folder) if self.look_over else ()
+        return (*self.problems, *over, *self._seen(workers, on_done))
 
     def _seen(
         self, workers: int | None, on_done: Callable[[int, int], None] | None
