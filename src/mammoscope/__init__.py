@@ -10,6 +10,7 @@ from mammoscope.core.registry import Registry
 
 if TYPE_CHECKING:
     from mammoscope.archives.open import open_archive
+    from mammoscope.formats.ljpeg import decode_ljpeg
     from mammoscope.models.weights import load_model
     from mammoscope.read.evaluate import evaluate
     from mammoscope.read.exam import read_exam
@@ -22,6 +23,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "build_tiles",
+    "decode_ljpeg",
     "evaluate",
     "load_model",
     "load_tiles",
@@ -35,6 +37,7 @@ _PLACES = Registry(
     "public name",
     {
         "build_tiles": "mammoscope.tiles.build:build_tiles",
+        "decode_ljpeg": "mammoscope.formats.ljpeg:decode_ljpeg",
         "evaluate": "mammoscope.read.evaluate:evaluate",
         "load_model": "mammoscope.models.weights:load_model",
         "load_tiles": "mammoscope.tiles.store:load_tiles",

@@ -5,6 +5,7 @@ What the names mean is in `ddsm_names`, what the outlines mean in `ddsm_findings
 """
 
 import os
+import warnings
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import islice
@@ -82,13 +83,18 @@ def look(scan: Scan) -> Look:
     sizes = scan.facts.get("film_rows"), scan.facts.get("film_columns")
     rows, columns = (None if size is None else int(size) for size in sizes)
     try:
-        image = decode_ljpeg(read_packed(scan.path), rows, columns)
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            image = decode_ljpeg(read_packed(scan.path), rows, columns, convention="archive")
     except MammoscopeError as error:
         return Look(problems=(unreadable(scan, error),))
     if image.ndim != 2:
         what = f"an image of {image.shape[-1]} components; films have one"
         return Look(problems=(Problem(where=str(scan.path), what=what, remedy="get it again"),))
-    problems = []
+    problems = [
+        Problem(where=str(scan.path), what=str(w.message), remedy="look at it before it is used")
+        for w in told
+    ]
     bits = scan.facts.get("bits")
     if bits is not None and int(image.max()) >> int(bits):
         problems.append(
