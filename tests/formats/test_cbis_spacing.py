@@ -1,11 +1,11 @@
-"""Pixel sizes of CBIS-DDSM's scans, from the packaged table."""
+"""The DDSM films of CBIS-DDSM's scans, from the packaged tables."""
 
 import csv
 from pathlib import Path
 
 import pytest
 
-from mammoscope.formats.cbis_spacing import film_of, spacing_mm_of
+from mammoscope.formats.cbis_spacing import film_of, match_of, spacing_mm_of
 
 VIEWS = ("LEFT_CC", "RIGHT_CC", "LEFT_MLO", "RIGHT_MLO")
 
@@ -42,7 +42,7 @@ def test_every_form_of_a_name_is_understood(name: str):
     assert (film.rows, film.columns) == (4736, 2624)
 
 
-def test_a_film_among_the_calcifications_is_known_by_its_masses():
+def test_a_film_among_the_calcifications_is_that_among_the_masses():
     assert film_of("Calc-Test_P_00820_LEFT_CC") == film_of("Mass-Test_P_00820_LEFT_CC")
 
 
@@ -64,42 +64,76 @@ def matches(shared_data: Path) -> list[dict[str, str]]:
 
 @pytest.mark.real
 def test_the_packaged_table_agrees_with_every_match(matches: list[dict[str, str]]):
-    known = 0
+    sized = 0
     for row in matches:
-        film = film_of(row["cbis_scan"])
-        if film is None or not row["spacing_um"]:
+        match = match_of(row["cbis_scan"])
+        assert match is not None, row
+        # The case's folder in DDSM has one number more than the case: A_1212_1.LEFT_CC.
+        assert match.ddsm_film == row["ddsm_film"]
+        assert match.ddsm_case.startswith(f"{row['ddsm_volume']}/")
+        if not row["lines"]:
             continue
-        known += 1
-        assert film.spacing_mm[0] == pytest.approx(float(row["spacing_um"]) / 1000), row
-        assert (film.rows, film.columns) == (
-            int(float(row["cbis_rows"])),
-            int(float(row["cbis_columns"])),
-        ), row
-    assert known == 1413
+        sized += 1
+        assert match.film is not None, row
+        assert match.film.spacing_mm[0] == pytest.approx(float(row["resolution_um"]) / 1000), row
+        size = int(float(row["lines"])), int(float(row["pixels_per_line"]))
+        assert (match.film.rows, match.film.columns) == size
+        assert match.scanner == row["digitizer"]
+        assert match.age == str(int(float(row["age"])))
+    assert sized == 2683
 
 
 @pytest.mark.real
-def test_a_film_resampled_by_the_archive_has_the_new_spacing(matches: list[dict[str, str]]):
-    resampled = [
-        row
-        for row in matches
-        if row["spacing_um"]
-        and row["resolution_um"]
-        and float(row["spacing_um"]) != float(row["resolution_um"])
-        and film_of(row["cbis_scan"])
-    ]
+def test_a_scan_of_its_film_s_size_has_the_spacing_of_the_match(matches: list[dict[str, str]]):
+    same = [row for row in matches if row["spacing_from"] == "ddsm ics"]
 
-    assert resampled
-    for row in resampled:
-        assert spacing_mm_of(row["cbis_scan"]) == pytest.approx((0.05, 0.05)), row
+    assert len(same) == 1364
+    for row in same:
+        film = film_of(row["cbis_scan"])
+        assert film is not None
+        assert (film.rows, film.columns) == (
+            int(float(row["cbis_rows"])),
+            int(float(row["cbis_columns"])),
+        )
+        assert film.spacing_mm[0] == pytest.approx(float(row["spacing_um"]) / 1000)
 
 
 @pytest.mark.real
 def test_a_scan_whose_film_has_no_known_size_is_not_guessed(matches: list[dict[str, str]]):
-    unknown = {row["cbis_scan"] for row in matches if not row["spacing_um"]}
-    # A film that also stands, with a size, in the other table (masses, calcifications) is known.
-    elsewhere = {row["cbis_scan"].split("_", 1)[1] for row in matches if row["spacing_um"]}
+    known = {row["cbis_scan"].split("_", 1)[1] for row in matches if row["lines"]}
+    unknown = [
+        row["cbis_scan"] for row in matches if row["cbis_scan"].split("_", 1)[1] not in known
+    ]
 
-    alone = [name for name in unknown if name.split("_", 1)[1] not in elsewhere]
-    assert alone
-    assert all(film_of(name) is None for name in alone)
+    assert unknown
+    assert all(film_of(name) is None for name in unknown)
+
+
+def test_the_masks_of_a_howtek_film_lie_on_another_grid_than_the_film():
+    # A user measured mask and scan of this film (github.com/fjeg/ddsm_tools, issue 5): the mask has
+    # 4386 x 1789 pixels, 50 micrometres, and the scan 5041 x 2056, 43.5 micrometres.
+    film = film_of("Mass-Test_P_00145_LEFT_CC")
+
+    assert film is not None
+    assert (film.rows, film.columns) == (5041, 2056)
+    assert film.spacing_mm == pytest.approx((0.0435, 0.0435))
+    assert pytest.approx(4386, abs=1) == 5041 * 43.5 / 50
+
+
+def test_a_patient_whose_films_lie_in_two_volumes_has_two_cases():
+    one, other = match_of("P_01264_LEFT_MLO"), match_of("P_01264_RIGHT_MLO")
+
+    assert one is not None
+    assert other is not None
+    assert {one.ddsm_case, other.ddsm_case} == {"benign_05/A_1500", "cancer_08/A_1500"}
+
+
+def test_the_packaged_tables_count_the_archive_s_findings():
+    # The published tables: P_00173 RIGHT CC has two masses, P_00016 LEFT CC a mass and a
+    # calcification.
+    two, both = match_of("P_00173_RIGHT_CC"), match_of("P_00016_LEFT_CC")
+
+    assert two is not None
+    assert both is not None
+    assert (two.masses, two.calcifications) == (2, 0)
+    assert (both.masses, both.calcifications) == (1, 1)
