@@ -127,10 +127,25 @@ def test_a_summary_says_scores_spacing_and_where_the_report_is(run, stage):
 
 
 def test_what_the_user_says_of_files_is_handed_on(run, stage):
-    run("read", "a", "b", "--spacing-um", 43.5, "--laterality", "R", "--view", "CC")
+    said = (
+        "--spacing-um",
+        43.5,
+        "--laterality",
+        "R",
+        "--view",
+        "CC",
+        "--for-processing",
+        "convert",
+    )
+    run("read", "a", "b", *said)
     assert stage.asked == (
         [Path("a"), Path("b")],
-        {"spacing_um": 43.5, "laterality": Laterality.RIGHT, "view": ViewPosition.CC},
+        {
+            "spacing_um": 43.5,
+            "laterality": Laterality.RIGHT,
+            "view": ViewPosition.CC,
+            "for_processing": "convert",
+        },
     )
 
 

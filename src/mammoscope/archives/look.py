@@ -7,15 +7,13 @@ problem of its own.
 
 import multiprocessing
 import os
-import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
-from types import ModuleType
 
+from mammoscope.core.processes import without_main
 from mammoscope.core.records import Problem, Scan
 
 SECONDS = 120.0
@@ -107,7 +105,7 @@ class _Worker:
         self._process: SpawnProcess = context.Process(
             target=_serve, args=(theirs, self._look), daemon=True
         )
-        with _no_main():
+        with without_main():
             self._process.start()
         theirs.close()
 
@@ -165,14 +163,3 @@ def _serve(line: Connection, look: LookAt) -> None:
         except EOFError:
             return
         line.send(look(scan))
-
-
-@contextmanager
-def _no_main() -> Iterator[None]:
-    """Start a process that does not run the user's script again, as spawning would do."""
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main

@@ -9,11 +9,34 @@ from mammoscope.core.errors import LayoutError, MissingFileError, UnknownNameErr
 
 NAMES = {
     "mini-mias": "322 film scans of 161 patients at 200 micrometres, both breasts, MLO (MIAS)",
+    "mias-50um": "the films of mini-MIAS at their first resolution of 50 micrometres",
+    "cbis-ddsm": "CBIS-DDSM as downloaded: 3,032 film scans of 1,566 patients, masks, four tables",
     "cbis-ddsm-800": "CBIS-DDSM's training masses as 800 x 800 pictures with labels.csv",
+    "ddsm": "DDSM's own files: 2,604 cases of four film scans (LJPEG, .ics, .OVERLAY)",
+    "ddsm-299": "900 cases of DDSM as 299 x 299 pictures with index.csv",
+    "inbreast": "INbreast: 410 digital scans with outlines",
+    "vindr-mammo": "VinDr-Mammo: 5,000 digital exams of four scans with boxes",
+    "cmmd": "CMMD: 5,202 digital scans of 1,775 patients, benign or malignant by biopsy",
+    "rsna": "RSNA's screening challenge: 54,706 digital scans, cancer by breast",
+    "uci": "the four tables about breast cancer in the UCI repository",
+    "author-tiles": "the tiles that the paper's author published: TFRecords and .npy",
+    "dicom": "any folder of DICOM mammograms, with or without DICOMDIR",
 }
+# In the order in which a folder is looked at: any of them may hold DICOM files.
 _MODULES = {
     "mini-mias": "mammoscope.archives.mini_mias",
+    "mias-50um": "mammoscope.archives.mias_50",
     "cbis-ddsm-800": "mammoscope.archives.cbis_ddsm_800",
+    "ddsm-299": "mammoscope.archives.ddsm_299",
+    "uci": "mammoscope.archives.uci",
+    "author-tiles": "mammoscope.archives.author_tiles",
+    "inbreast": "mammoscope.archives.inbreast",
+    "vindr-mammo": "mammoscope.archives.vindr_mammo",
+    "rsna": "mammoscope.archives.rsna",
+    "cmmd": "mammoscope.archives.cmmd",
+    "cbis-ddsm": "mammoscope.archives.cbis_ddsm",
+    "ddsm": "mammoscope.archives.ddsm",
+    "dicom": "mammoscope.archives.dicom_folder",
 }
 
 
@@ -48,7 +71,7 @@ def open_archive(name_or_path: str | Path, folder: str | Path | None = None) -> 
             return _read(name, place)
     raise LayoutError(
         f"{place}: no archive is recognised here (known: {', '.join(sorted(NAMES))}); "
-        "give the folder that holds its table, Info.txt or labels.csv."
+        "give the folder that holds its tables or scans."
     )
 
 

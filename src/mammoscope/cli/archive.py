@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mammoscope.cli.console import counting, print_table
+from mammoscope.cli.fetch import fetch
+from mammoscope.cli.simulate import simulate
 from mammoscope.core.errors import MammoscopeError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -94,7 +96,7 @@ def _print_problems(folder: Path, problems: "Sequence[Problem]") -> None:
     places: dict[tuple[str, str], list[str]] = {}
     for problem in problems:
         # The folder stands in the title already.
-        where = problem.where.removeprefix(f"{folder}/")
+        where = problem.where.removeprefix(f"{folder}/").removeprefix(f"{folder.resolve()}/")
         places.setdefault((problem.what, problem.remedy), []).append(where)
     rows = [(_some(where), what, remedy) for (what, remedy), where in places.items()]
     print_table(
@@ -239,3 +241,7 @@ def _finding_row(finding: "Finding") -> tuple[str, ...]:
         place,
         ", ".join(finding.descriptors),
     )
+
+
+app.command()(simulate)
+app.command()(fetch)

@@ -8,7 +8,7 @@ import typer
 
 from mammoscope.cli.console import tell, tell_failures
 from mammoscope.cli.reading import print_summary, read_and_write
-from mammoscope.core.vocabulary import Laterality, ViewPosition
+from mammoscope.core.vocabulary import ForProcessing, Laterality, ViewPosition
 
 
 def _only_dash(value: str | None) -> str | None:
@@ -37,6 +37,13 @@ def read(
     view: Annotated[
         ViewPosition | None, typer.Option(help="Which view, for files that do not say it.")
     ] = None,
+    for_processing: Annotated[
+        ForProcessing,
+        typer.Option(
+            help="What to do with images FOR PROCESSING: refuse them, take them raw, or convert "
+            "them by the logarithm of their exposure."
+        ),
+    ] = "refuse",
     json_to: Annotated[
         str | None,
         typer.Option(
@@ -54,7 +61,13 @@ def read(
     from mammoscope.models.weights import load_model
     from mammoscope.read.exam import find_exams
 
-    exams, failures = find_exams(paths, spacing_um=spacing_um, laterality=laterality, view=view)
+    exams, failures = find_exams(
+        paths,
+        spacing_um=spacing_um,
+        laterality=laterality,
+        view=view,
+        for_processing=for_processing,
+    )
     done, more = read_and_write(exams, load_model(model), out) if exams else ([], {})
     failures = {**failures, **more}
     for reading, page in done:

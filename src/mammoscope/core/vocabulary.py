@@ -1,6 +1,7 @@
 """The field's words as enumerations; values are DICOM's or BI-RADS's own codes where they exist."""
 
 from enum import StrEnum
+from typing import Literal
 
 
 class Laterality(StrEnum):
@@ -82,3 +83,7 @@ class Split(StrEnum):
     TRAIN = "train"
     VALIDATION = "validation"
     TEST = "test"
+
+
+ForProcessing = Literal["refuse", "raw", "convert"]
+"""What to do with an image FOR PROCESSING, whose grey scale is that of the detector."""

@@ -5,13 +5,15 @@ RLE, JPEG lossless, JPEG-LS, JPEG 2000 and JPEG baseline files. What is no singl
 grey mammogram is refused by name.
 """
 
+import io
 import warnings
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import pydicom
 from numpy.typing import NDArray
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
@@ -21,18 +23,25 @@ from mammoscope.core.errors import (
     ScanError,
     UnknownFormatError,
 )
-from mammoscope.core.vocabulary import Intent
-from mammoscope.formats.dicom_facts import DicomFacts, facts_of, whole_number
+from mammoscope.core.vocabulary import ForProcessing, Intent
+from mammoscope.formats.dicom_facts import (
+    FACT_TAGS,
+    DicomFacts,
+    facts_of,
+    other_modality,
+    unfit_pixels,
+    unnamed_breast,
+)
 from mammoscope.formats.dicom_greys import Values, dense_bright, grey_levels
 from mammoscope.formats.dicom_pixels import decode_pixels
+from mammoscope.formats.dicom_processing import CONVERTED, attenuation
+from mammoscope.formats.one_line import one_line
 
 __all__ = ["DicomImage", "Values", "read_dicom", "read_facts"]
 
-MAMMOGRAPHY = "1.2.840.10008.5.1.4.1.1.1.2"
-"""Digital mammography, for presentation; with ``.1`` behind it, for processing."""
-TOMOSYNTHESIS = {"1.2.840.10008.5.1.4.1.1.13.1.3", "1.2.840.10008.5.1.4.1.1.13.1.4"}
-"""Breast tomosynthesis and breast projection X-ray: several frames by nature, even where one."""
-PROJECTION = {"MG", "CR", "DX", "OT", "SC", "RG"}
+BEGINNING = 65_536
+"""Bytes within which nearly every header ends."""
+_FACT_TAGS = [tag for tag in map(tag_for_keyword, FACT_TAGS) if tag is not None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +77,8 @@ def read_dicom(
     *,
     values: Values = "modality",
     window: int = 0,
-    for_processing: bool = False,
+    for_processing: ForProcessing = "refuse",
+    vouched: bool = False,
 ) -> DicomImage:
     """Read a DICOM mammogram.
 
@@ -77,7 +87,11 @@ def read_dicom(
     values : "modality" applies the modality LUT or rescaling alone; "display" also the VOI LUT or
         window (DICOM PS3.3, C.11.1 and C.11.2)
     window : which of several VOI LUTs or windows
-    for_processing : take images FOR PROCESSING, whose grey scale is that of the detector
+    for_processing : "refuse" images FOR PROCESSING, take them "raw" in the detector's scale, or
+        "convert" them by the logarithm of their exposure (`mammoscope.formats.dicom_processing`),
+        which the facts then warn of
+    vouched : an archive says that this is a mammogram, so a header that was stripped of modality
+        and body part will do
 
     Raises
     ------
@@ -88,8 +102,18 @@ def read_dicom(
     """
     file = Path(path)
     header, facts = _open(file, pixels=True)
-    _refuse_others(file, header, facts, for_processing=for_processing)
+    _refuse_others(file, header, vouched=vouched)
+    raw = facts.intent is Intent.FOR_PROCESSING
+    if raw and for_processing == "refuse":
+        raise ScanError(
+            f"{file}: an image FOR PROCESSING, with the detector's raw grey scale; "
+            "use the image FOR PRESENTATION of the same exposure, or convert it."
+        )
     stored = decode_pixels(file, header)
+    if raw and for_processing == "convert":
+        image = attenuation(file, header, stored)
+        facts = replace(facts, warnings=(*facts.warnings, CONVERTED))
+        return DicomImage(image=image, stored=stored, facts=facts)
     image = grey_levels(file, header, stored, values, window)
     image, turned = dense_bright(header, stored, image, values)
     if turned:
@@ -102,14 +126,15 @@ def _open(path: Path, *, pixels: bool) -> tuple[Dataset, DicomFacts]:
     if not path.is_file():
         raise MissingFileError(f"{path}: there is no such file.")
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), path.open("rb") as stream:
             # pydicom warns of values against the standard; what matters here is checked by us.
             warnings.simplefilter("ignore")
-            header: Dataset = pydicom.dcmread(
-                path, stop_before_pixels=not pixels, force=_begins_at_once(path)
-            )
-            # Values are parsed when they are first asked for; do it where warnings are off.
-            header.decode()
+            if not pixels:
+                header = _facts_alone(stream)
+            else:
+                header = pydicom.dcmread(stream, force=_begins_at_once(stream))
+                # Values are parsed when they are first asked for; do it where warnings are off.
+                header.decode()
             return header, facts_of(header)
     except InvalidDicomError as error:
         raise UnknownFormatError(
@@ -118,56 +143,54 @@ def _open(path: Path, *, pixels: bool) -> tuple[Dataset, DicomFacts]:
         ) from error
     except Exception as error:  # whatever meets pydicom first in damaged bytes
         raise CorruptFileError(
-            f"{path}: the DICOM file is damaged or cut short ({error}); get it again."
+            f"{path}: the DICOM file is damaged or cut short ({one_line(error)}); get it again."
         ) from error
 
 
-def _begins_at_once(path: Path) -> bool:
+def _facts_alone(stream: BinaryIO) -> Dataset:
+    """Read what facts are made of from a file's beginning, in memory: pydicom is faster there.
+
+    A header that does not end within it is read from the file.
+    """
+    beginning = io.BytesIO(stream.read(BEGINNING))
+    whole = len(beginning.getbuffer()) < BEGINNING
+    try:
+        header = _tags_of(beginning)
+        # pydicom stops before the group of the pixels.
+        if whole or beginning.read(2) in (b"\xe0\x7f", b"\x7f\xe0"):
+            return header
+    except Exception:  # whatever a header that goes on meets first at its end
+        if whole:
+            raise
+    stream.seek(0)
+    return _tags_of(stream)
+
+
+def _tags_of(stream: BinaryIO) -> Dataset:
+    return pydicom.dcmread(
+        stream,
+        stop_before_pixels=True,
+        force=_begins_at_once(stream),
+        specific_tags=list(_FACT_TAGS),
+    )
+
+
+def _begins_at_once(stream: BinaryIO) -> bool:
     """Tell whether a file is a data set without preamble, by the group of its first tag."""
-    with path.open("rb") as stream:
-        return stream.read(4) in (b"\x02\x00\x00\x00", b"\x08\x00\x05\x00", b"\x08\x00\x08\x00")
+    first = stream.read(4)
+    stream.seek(0)
+    return first in (b"\x02\x00\x00\x00", b"\x08\x00\x05\x00", b"\x08\x00\x08\x00")
 
 
-def _refuse_others(path: Path, header: Dataset, facts: DicomFacts, *, for_processing: bool) -> None:
+def _refuse_others(path: Path, header: Dataset, *, vouched: bool) -> None:
     """Refuse what is no single two-dimensional grey mammogram, and say what it is."""
-    kind = str(header.get("SOPClassUID", ""))
-    breast = "BREAST" in str(header.get("BodyPartExamined", "")).upper()
-    if facts.modality is not None and facts.modality not in PROJECTION:
-        raise ScanError(
-            f"{path}: its modality is {facts.modality}, not a mammogram (MG); "
-            "leave it out of the exam."
-        )
-    if "PixelData" not in header:
+    reason = other_modality(header)
+    if reason is None and "PixelData" not in header:
         raise CorruptFileError(
             f"{path}: the file has no pixels; it may be cut short, get it again."
         )
-    if facts.modality != "MG" and not breast and not kind.startswith(MAMMOGRAPHY):
-        raise ScanError(
-            f"{path}: neither modality ({facts.modality or 'none'}) nor body part says that this "
-            "is a mammogram; expected modality MG or body part BREAST."
-        )
-    frames = whole_number(header, "NumberOfFrames", 1)
-    if frames > 1 or kind in TOMOSYNTHESIS:
-        raise ScanError(
-            f"{path}: a multi-frame image ({frames} frames, {_kind_name(header)}); only single "
-            "two-dimensional mammograms are read, so export the two-dimensional view."
-        )
-    if whole_number(header, "SamplesPerPixel", 1) != 1:
-        raise ScanError(
-            f"{path}: a colour image ({facts.photometric}); a mammogram has one grey channel."
-        )
-    if facts.photometric not in ("MONOCHROME1", "MONOCHROME2"):
-        raise ScanError(
-            f"{path}: photometric interpretation {facts.photometric!r}; "
-            "expected MONOCHROME1 or MONOCHROME2."
-        )
-    if facts.intent is Intent.FOR_PROCESSING and not for_processing:
-        raise ScanError(
-            f"{path}: an image FOR PROCESSING, with the detector's raw grey scale; "
-            "use the image FOR PRESENTATION of the same exposure."
-        )
-
-
-def _kind_name(header: Dataset) -> str:
-    uid = header.get("SOPClassUID")
-    return str(uid.name) if uid else "unknown kind"
+    if not vouched:
+        reason = reason or unnamed_breast(header)
+    reason = reason or unfit_pixels(header)
+    if reason is not None:
+        raise ScanError(f"{path}: {reason}")

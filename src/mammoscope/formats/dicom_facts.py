@@ -1,15 +1,18 @@
 """What a DICOM header says of a mammogram: who, which breast, which view, how large a pixel is."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from pydicom.datadict import tag_for_keyword
 from pydicom.dataset import Dataset
+from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
 from mammoscope.core.records import Spacing
 from mammoscope.core.vocabulary import Intent, Laterality, ViewPosition
+from mammoscope.formats.one_line import one_line
 
 CLASS_INTENTS = {
     # DICOM PS3.4, B.5: digital mammography, digital X-ray, and captures of films.
@@ -21,7 +24,44 @@ CLASS_INTENTS = {
     "1.2.840.10008.5.1.4.1.1.7.2": Intent.FILM,
     "1.2.840.10008.5.1.4.1.1.7.3": Intent.FILM,
 }
+MAMMOGRAPHY = "1.2.840.10008.5.1.4.1.1.1.2"
+"""Digital mammography, for presentation; with ``.1`` behind it, for processing."""
+TOMOSYNTHESIS = {"1.2.840.10008.5.1.4.1.1.13.1.3", "1.2.840.10008.5.1.4.1.1.13.1.4"}
+"""Breast tomosynthesis and breast projection X-ray: several frames by nature, even where one."""
+PROJECTION = {"MG", "CR", "DX", "OT", "SC", "RG"}
 LARGEST_SPACING_MM = 2.0
+FACT_TAGS = (
+    "SOPClassUID",
+    "SOPInstanceUID",
+    "StudyDate",
+    "Modality",
+    "PresentationIntentType",
+    "Manufacturer",
+    "SeriesDescription",
+    "PatientID",
+    "PatientAge",
+    "BodyPartExamined",
+    "ProtocolName",
+    "EstimatedRadiographicMagnificationFactor",
+    "ImagerPixelSpacing",
+    "AcquisitionDeviceProcessingDescription",
+    "NominalScannedPixelSpacing",
+    "ViewPosition",
+    "StudyInstanceUID",
+    "PatientOrientation",
+    "Laterality",
+    "ImageLaterality",
+    "SamplesPerPixel",
+    "PhotometricInterpretation",
+    "NumberOfFrames",
+    "Rows",
+    "Columns",
+    "PixelSpacing",
+    "BitsStored",
+    "ViewCodeSequence",
+    "SharedFunctionalGroupsSequence",
+)
+"""All that the facts are made of; reading no more of a header saves most of the time."""
 
 VIEW_CODES = {
     # DICOM PS3.16, CID 4014: SNOMED CT code, and the older SNOMED RT one.
@@ -46,6 +86,9 @@ VIEW_CODES = {
     "441555000": ViewPosition.ISO,
     "R-40AAA": ViewPosition.ISO,
 }
+Header = Dataset | Mapping[str, Any]
+"""A header, or its values by keyword."""
+_KEYWORDS = {BaseTag(tag_for_keyword(keyword) or 0): keyword for keyword in FACT_TAGS}
 _CBIS = re.compile(r"^(?:Mass|Calc)-(?:Training|Test)_(P_\d{5})_(LEFT|RIGHT)_(CC|MLO)(?:_\d+)?$")
 Word = TypeVar("Word", Laterality, ViewPosition)
 _SIDE_WORDS = {"L": "L", "LEFT": "L", "R": "R", "RIGHT": "R"}
@@ -56,7 +99,9 @@ class DicomFacts:
     """Facts of a DICOM mammogram's header; what it does not say is None.
 
     `cbis_scan` is the name of the CBIS-DDSM scan where the patient id is one. `spacing_mm` is
-    (row, column); `spacing_tag` names the attribute that it came from.
+    (row, column); `spacing_tag` names the attribute that it came from. `study_date` is YYYYMMDD and
+    `age` such as 052Y, both as written. `unfit` says why the file is not one two-dimensional grey
+    mammogram; None where it is one.
     """
 
     rows: int
@@ -76,6 +121,9 @@ class DicomFacts:
     spacing_tag: str | None
     cbis_scan: str | None
     warnings: tuple[str, ...]
+    study_date: str | None = None
+    age: str | None = None
+    unfit: str | None = None
 
 
 def cbis_name(patient_id: str | None) -> tuple[str, Laterality, ViewPosition] | None:
@@ -92,32 +140,80 @@ def cbis_name(patient_id: str | None) -> tuple[str, Laterality, ViewPosition] | 
 def facts_of(header: Dataset) -> DicomFacts:
     """Gather the facts of a header; contradictions are told in `warnings`, the first tag wins."""
     warnings: list[str] = []
-    spacing, tag = _spacing(header, warnings)
-    given = _text(header, "PatientID")
+    values = _values(header)
+    spacing, tag = _spacing(values, warnings)
+    given = _text(values, "PatientID")
     cbis = cbis_name(given)
     syntax = getattr(header, "file_meta", Dataset()).get("TransferSyntaxUID", "")
     return DicomFacts(
-        rows=whole_number(header, "Rows"),
-        columns=whole_number(header, "Columns"),
-        bits_stored=whole_number(header, "BitsStored"),
-        photometric=str(header.get("PhotometricInterpretation") or ""),
+        rows=whole_number(values, "Rows"),
+        columns=whole_number(values, "Columns"),
+        bits_stored=whole_number(values, "BitsStored"),
+        photometric=str(values.get("PhotometricInterpretation") or ""),
         transfer_syntax=UID(syntax).name if syntax else "Implicit VR Little Endian",
-        modality=_text(header, "Modality"),
-        intent=_intent(header),
-        manufacturer=_text(header, "Manufacturer"),
+        modality=_text(values, "Modality"),
+        intent=_intent(values),
+        manufacturer=_text(values, "Manufacturer"),
         patient_id=cbis[0] if cbis else given,
-        study_uid=_text(header, "StudyInstanceUID"),
-        sop_uid=_text(header, "SOPInstanceUID"),
-        laterality=_agreed("laterality", _lateralities(header), warnings),
-        view=_agreed("view", _views(header), warnings),
+        study_uid=_text(values, "StudyInstanceUID"),
+        sop_uid=_text(values, "SOPInstanceUID"),
+        laterality=_agreed("laterality", _lateralities(values), warnings),
+        view=_agreed("view", _views(values), warnings),
         spacing_mm=spacing,
         spacing_tag=tag,
         cbis_scan=given if cbis else None,
         warnings=tuple(warnings),
+        study_date=_text(values, "StudyDate"),
+        age=_text(values, "PatientAge"),
+        unfit=other_modality(values) or unnamed_breast(values) or unfit_pixels(values),
     )
 
 
-def whole_number(header: Dataset, keyword: str, default: int = 0) -> int:
+def _values(header: Dataset) -> dict[str, Any]:
+    """Take the values of the fact tags out; asking pydicom by name for missing ones is slow."""
+    return {_KEYWORDS[tag]: header[tag].value for tag in header.keys() & _KEYWORDS.keys()}
+
+
+def other_modality(header: Header) -> str | None:
+    """Say which modality a file has that takes no mammograms; None where it may be one."""
+    modality = _text(header, "Modality")
+    if modality is None or modality in PROJECTION:
+        return None
+    return f"its modality is {one_line(modality)}, not a mammogram (MG); leave it out of the exam."
+
+
+def unnamed_breast(header: Header) -> str | None:
+    """Say that nothing in a header tells of a breast; None where something does."""
+    modality = _text(header, "Modality")
+    breast = "BREAST" in str(header.get("BodyPartExamined", "")).upper()
+    kind = str(header.get("SOPClassUID", ""))
+    if modality == "MG" or breast or kind.startswith(MAMMOGRAPHY):
+        return None
+    return (
+        f"neither modality ({one_line(modality or 'none')}) nor body part says that this "
+        "is a mammogram; expected modality MG or body part BREAST."
+    )
+
+
+def unfit_pixels(header: Header) -> str | None:
+    """Say why the pixels are not those of one two-dimensional grey image; None where they are."""
+    frames = whole_number(header, "NumberOfFrames", 1)
+    kind = header.get("SOPClassUID")
+    if frames > 1 or str(kind) in TOMOSYNTHESIS:
+        name = one_line(getattr(kind, "name", kind)) if kind else "unknown kind"
+        return (
+            f"a multi-frame image ({frames} frames, {name}); only single "
+            "two-dimensional mammograms are read, so export the two-dimensional view."
+        )
+    photometric = one_line(header.get("PhotometricInterpretation") or "")
+    if whole_number(header, "SamplesPerPixel", 1) != 1:
+        return f"a colour image ({photometric}); a mammogram has one grey channel."
+    if photometric not in ("MONOCHROME1", "MONOCHROME2"):
+        return f"photometric interpretation {photometric!r}; expected MONOCHROME1 or MONOCHROME2."
+    return None
+
+
+def whole_number(header: Header, keyword: str, default: int = 0) -> int:
     """Take a whole number out of a header; `default` where it is missing or none."""
     value = header.get(keyword)
     try:
@@ -126,11 +222,11 @@ def whole_number(header: Dataset, keyword: str, default: int = 0) -> int:
         return default
 
 
-def _text(header: Dataset, keyword: str) -> str | None:
+def _text(header: Header, keyword: str) -> str | None:
     return str(header.get(keyword) or "").strip() or None
 
 
-def _intent(header: Dataset) -> Intent | None:
+def _intent(header: Header) -> Intent | None:
     said = (_text(header, "PresentationIntentType") or "").upper()
     if said in set(Intent):
         return Intent(said)
@@ -150,7 +246,7 @@ def _agreed(what: str, found: Iterator[tuple[str, Word]], warnings: list[str]) -
     return said[0][1] if said else None
 
 
-def _lateralities(header: Dataset) -> Iterator[tuple[str, Laterality]]:
+def _lateralities(header: Header) -> Iterator[tuple[str, Laterality]]:
     for tag in ("ImageLaterality", "Laterality"):
         word = _SIDE_WORDS.get((_text(header, tag) or "").upper())
         if word:
@@ -164,7 +260,7 @@ def _lateralities(header: Dataset) -> Iterator[tuple[str, Laterality]]:
         yield "PatientID", cbis[1]
 
 
-def _views(header: Dataset) -> Iterator[tuple[str, ViewPosition]]:
+def _views(header: Header) -> Iterator[tuple[str, ViewPosition]]:
     said = (_text(header, "ViewPosition") or "").upper()
     if said in set(ViewPosition):
         yield "ViewPosition", ViewPosition(said)
@@ -196,12 +292,12 @@ def _named_views(text: str) -> set[ViewPosition]:
     return named
 
 
-def _functional_groups(header: Dataset, keyword: str) -> Iterator[Dataset]:
+def _functional_groups(header: Header, keyword: str) -> Iterator[Dataset]:
     for group in header.get("SharedFunctionalGroupsSequence") or ():
         yield from group.get(keyword) or ()
 
 
-def _spacing(header: Dataset, warnings: list[str]) -> tuple[Spacing | None, str | None]:
+def _spacing(header: Header, warnings: list[str]) -> tuple[Spacing | None, str | None]:
     """Take the spacing from the first tag that holds a possible one.
 
     PixelSpacing is calibrated; ImagerPixelSpacing is measured at the detector, so the breast, which
@@ -223,11 +319,11 @@ def _spacing(header: Dataset, warnings: list[str]) -> tuple[Spacing | None, str 
             row = column = -1.0
         if 0 < row <= LARGEST_SPACING_MM and 0 < column <= LARGEST_SPACING_MM:
             return (row, column), tag
-        warnings.append(f"{tag} is {value}, which no mammogram can have; it is ignored")
+        warnings.append(f"{tag} is {one_line(value)}, which no mammogram can have; it is ignored")
     return None, None
 
 
-def _magnification(header: Dataset) -> float:
+def _magnification(header: Header) -> float:
     try:
         factor = float(header.get("EstimatedRadiographicMagnificationFactor") or 1.0)
     except (TypeError, ValueError):

@@ -72,7 +72,7 @@ def dense_bright(
     inverted = header.PhotometricInterpretation == "MONOCHROME1"
     if values == "display" and not inverted and shape == "INVERSE":
         inverted = True
-    padding = _padding(header, stored)
+    padding = padding_of(header, stored)
     kept = ~padding
     if inverted:
         wide = image.astype(np.int32) if image.dtype.kind in "iu" else image
@@ -83,7 +83,7 @@ def dense_bright(
     return image, inverted
 
 
-def _padding(header: Dataset, stored: NDArray[Any]) -> NDArray[np.bool_]:
+def padding_of(header: Dataset, stored: NDArray[Any]) -> NDArray[np.bool_]:
     """Tell which pixels are padding; none where all would be, for then the header is wrong."""
     none = np.zeros(stored.shape, dtype=bool)
     if header.get("PixelPaddingValue") is None:

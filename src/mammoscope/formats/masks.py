@@ -128,6 +128,8 @@ def read_stored(path: Path) -> NDArray[Any]:
             # pydicom warns of values against the standard; none of them matters for a mask.
             warnings.simplefilter("ignore")
             header = pydicom.dcmread(path)
+            # Values are parsed when they are first asked for; damaged ones must fail here.
+            header.decode()
     except InvalidDicomError as error:
         raise UnknownFormatError(
             f"{path}: neither a picture nor a DICOM file; expected a mask in one of these formats."

@@ -56,7 +56,10 @@ def read_exam(exam: ExamInput | str | Path, model: Model | str | Path = "default
     for file in asked.files:
         try:
             mark = time.perf_counter()
-            loaded = _filled_in(read_scan(file, spacing_um=asked.spacing_um), asked)
+            opened = read_scan(
+                file, spacing_um=asked.spacing_um, for_processing=asked.for_processing
+            )
+            loaded = _filled_in(opened, asked)
             decoded = time.perf_counter() - mark
             reading, steps = read_loaded(loaded, used)
         except MammoscopeError as error:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mammoscope.core.errors import MammoscopeError, MissingFileError
-from mammoscope.core.vocabulary import Laterality, ViewPosition
+from mammoscope.core.vocabulary import ForProcessing, Laterality, ViewPosition
 from mammoscope.scans.load import FileFacts, read_file_facts
 
 HANGING = (
@@ -18,6 +18,8 @@ HANGING = (
 """The order in which radiologists hang the four standard views."""
 IGNORED = {"DICOMDIR", "THUMBS.DB"}
 IGNORED_ENDINGS = {".txt", ".csv", ".json", ".xml", ".html", ".md", ".pdf", ".xlsx", ".zip", ".log"}
+DDSM_ENDINGS = {".ics", ".overlay", ".16_pgm"}
+"""What lies beside the films of a case of DDSM."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +27,7 @@ class ExamInput:
     """Files of one exam in hanging order, with what the user says of them.
 
     `spacing_um` goes before what the files say; `laterality` and `view` stand in where they say
-    nothing.
+    nothing; `for_processing` is what to do with images FOR PROCESSING.
     """
 
     exam_id: str
@@ -34,6 +36,7 @@ class ExamInput:
     spacing_um: float | None = None
     laterality: Laterality | None = None
     view: ViewPosition | None = None
+    for_processing: ForProcessing = "refuse"
     warnings: tuple[str, ...] = ()
 
 
@@ -43,6 +46,7 @@ def find_exams(
     spacing_um: float | None = None,
     laterality: Laterality | None = None,
     view: ViewPosition | None = None,
+    for_processing: ForProcessing = "refuse",
 ) -> tuple[list[ExamInput], dict[str, str]]:
     """Find the exams among files and folders, from headers and names alone.
 
@@ -82,6 +86,7 @@ def find_exams(
             spacing_um=spacing_um,
             laterality=laterality,
             view=view,
+            for_processing=for_processing,
             warnings=_notes(members),
         )
         for exam_id, members in zip(_exam_ids(groups), groups.values(), strict=True)
@@ -108,7 +113,7 @@ def _every_file(paths: Iterable[Path]) -> Iterator[Path]:
                 for name in sorted(names):
                     ending = Path(name).suffix.lower()
                     hidden = name.startswith(".") or name.upper() in IGNORED
-                    if not hidden and ending not in IGNORED_ENDINGS:
+                    if not hidden and ending not in IGNORED_ENDINGS | DDSM_ENDINGS:
                         yield Path(folder) / name
         else:
             raise MissingFileError(f"{path}: there is no such file or folder.")

@@ -3,6 +3,7 @@
 import base64
 import io
 import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
@@ -15,16 +16,28 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mammoscope.core.errors import (
+    FormatError,
     MissingFileError,
     ScanError,
     SpacingError,
     UnknownFormatError,
 )
 from mammoscope.core.records import Scan, Spacing
-from mammoscope.core.vocabulary import Intent, Laterality, SpacingSource, ViewPosition
+from mammoscope.core.vocabulary import (
+    ForProcessing,
+    Intent,
+    Laterality,
+    SpacingSource,
+    ViewPosition,
+)
 from mammoscope.formats.cbis_spacing import film_of
-from mammoscope.formats.dicom import Values, read_dicom, read_facts
+from mammoscope.formats.dicom import DicomImage, Values, read_dicom, read_facts
 from mammoscope.formats.dicom_facts import DicomFacts
+from mammoscope.formats.ics import find_ics, read_ics, view_of
+from mammoscope.formats.ljpeg import Convention, decode_ljpeg
+from mammoscope.formats.mias_film import film_of as film_of_mias
+from mammoscope.formats.mias_film import read_mias_film
+from mammoscope.formats.packed import read_packed
 from mammoscope.formats.raster import is_raster, read_raster
 from mammoscope.scans.breast import breast_mask
 
@@ -108,7 +121,10 @@ def read_file_facts(path: str | Path) -> FileFacts:
     """
     file = Path(path)
     named = _from_name(file)
-    if _is_raster(file):
+    head = _head_of(file)
+    if _is_ljpeg(file, head):
+        named = view_of(file.name) or named
+    if _is_ljpeg(file, head) or is_raster(head) or film_of_mias(file):
         return FileFacts(path=file, laterality=named[0], view=named[1])
     facts = read_facts(file)
     return FileFacts(
@@ -126,15 +142,18 @@ def read_scan(
     *,
     spacing_um: float | None = None,
     values: Values = "modality",
+    for_processing: ForProcessing = "refuse",
     laterality: Laterality | None = None,
     view: ViewPosition | None = None,
 ) -> LoadedScan:
-    """Read a mammogram from a DICOM, PNG, TIFF, PGM, JPEG or WebP file; its content tells which.
+    """Read a mammogram from a DICOM, PNG, TIFF, PGM, JPEG, WebP or LJPEG file; its content tells.
+
+    An LJPEG (DDSM's lossless JPEG) is read with the .ics file that lies beside it.
 
     Parameters
     ----------
     spacing_um : side of a pixel in micrometres; goes before what the file says
-    values : see `mammoscope.formats.dicom.read_dicom`
+    values, for_processing : see `mammoscope.formats.dicom.read_dicom`
     laterality, view : go before what the file says
 
     Raises
@@ -144,7 +163,7 @@ def read_scan(
     ScanError
         When it is no mammogram.
     """
-    scan = _opened(Path(path), values)
+    scan = _opened(Path(path), values, for_processing)
     if not scan.facts:
         _check_air(scan.path, scan.image)
     return _told(scan, spacing_um, laterality, view)
@@ -155,7 +174,8 @@ def load(scan: Scan, *, spacing_um: float | None = None) -> LoadedScan:
 
     That it is a mammogram is the archive's word; only its size is checked.
     """
-    loaded = _told(_opened(scan.path, "modality"), None, scan.laterality, scan.view)
+    opened = _opened(scan.path, "modality", "refuse", vouched=True)
+    loaded = _told(opened, None, scan.laterality, scan.view)
     if scan.spacing_mm is not None:
         loaded = replace(loaded, spacing_mm=scan.spacing_mm, spacing_source=scan.spacing_source)
     loaded = replace(
@@ -167,13 +187,22 @@ def load(scan: Scan, *, spacing_um: float | None = None) -> LoadedScan:
     return _told(loaded, spacing_um, None, None)
 
 
-def _opened(file: Path, values: Values) -> LoadedScan:
+def _opened(
+    file: Path, values: Values, for_processing: ForProcessing, *, vouched: bool = False
+) -> LoadedScan:
     named = _from_name(file)
-    if not _is_raster(file):
-        return _from_dicom(file, values, named)
+    head = _head_of(file)
+    if _is_ljpeg(file, head):
+        return _from_ljpeg(file, view_of(file.name) or named)
+    mias = film_of_mias(file)
+    if mias is None and not is_raster(head):
+        dicom = read_dicom(file, values=values, for_processing=for_processing, vouched=vouched)
+        return _from_dicom(file, dicom, named)
+    # A film of the 50 micrometre MIAS lies on its side, with or without a heading.
+    image = read_raster(file) if mias is None else read_mias_film(file)
     return LoadedScan(
         path=file,
-        image=_large_enough(file, read_raster(file)),
+        image=_large_enough(file, image),
         spacing_mm=None,
         spacing_source=None,
         laterality=named[0],
@@ -202,7 +231,7 @@ def _told(
     return replace(scan, laterality=laterality or scan.laterality, view=view or scan.view)
 
 
-def _is_raster(file: Path) -> bool:
+def _head_of(file: Path) -> bytes:
     if not file.is_file():
         raise MissingFileError(f"{file}: there is no such file.")
     try:
@@ -212,13 +241,62 @@ def _is_raster(file: Path) -> bool:
         raise MissingFileError(f"{file}: the file cannot be opened ({error.strerror}).") from error
     if not head:
         raise UnknownFormatError(f"{file}: the file is empty; expected a mammogram.")
-    return is_raster(head)
+    return head
+
+
+def _is_ljpeg(file: Path, head: bytes) -> bool:
+    """Tell whether a file is a lossless JPEG as DDSM has them, packed with gzip or not."""
+    # The frame header of the lossless process comes first there.
+    return head.startswith(b"\xff\xd8\xff\xc3") or (
+        head.startswith(b"\x1f\x8b") and file.name.lower().endswith(".ljpeg.gz")
+    )
+
+
+def _from_ljpeg(file: Path, named: tuple[Laterality | None, ViewPosition | None]) -> LoadedScan:
+    """Read a film of DDSM; the .ics file beside it knows its size and scanner."""
+    beside = find_ics(file)
+    ics = read_ics(beside) if beside else None
+    film = ics.of(view_of(file.name)) if ics else None
+    rows, columns = (film.lines, film.pixels_per_line) if film else (None, None)
+    # Only the program behind DDSM is known to write files of such names.
+    convention: Convention = "archive" if view_of(file.name) else "auto"
+    try:
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            image = decode_ljpeg(read_packed(file), rows, columns, convention=convention)
+    except (FormatError, ScanError) as error:
+        raise type(error)(f"{file}: {error}") from error
+    if image.ndim != 2:
+        raise ScanError(f"{file}: {image.shape[2]} components; a mammogram has one grey channel.")
+    side = film.resolution_um / 1000 if film else None
+    unsure = (
+        "no .ics file lies beside it: rows and columns, which DDSM sometimes exchanges, and the "
+        "size of a pixel are not known"
+    )
+    return LoadedScan(
+        path=file,
+        image=_large_enough(file, image),
+        spacing_mm=(side, side) if side else None,
+        spacing_source=SpacingSource.ARCHIVE if side else None,
+        laterality=named[0],
+        view=named[1],
+        patient_id=None,
+        exam_id=None,
+        intent=Intent.FILM,
+        warnings=(*(str(warning.message) for warning in told), *(() if film else (unsure,))),
+        facts=MappingProxyType(
+            {
+                "format": "lossless JPEG",
+                "scanner": (ics.digitizer if ics else None) or "",
+                "bits": str(film.bits) if film else "",
+            }
+        ),
+    )
 
 
 def _from_dicom(
-    file: Path, values: Values, named: tuple[Laterality | None, ViewPosition | None]
+    file: Path, dicom: DicomImage, named: tuple[Laterality | None, ViewPosition | None]
 ) -> LoadedScan:
-    dicom = read_dicom(file, values=values)
     facts = dicom.facts
     image = _large_enough(file, dicom.image)
     spacing, source = facts.spacing_mm, SpacingSource.HEADER
@@ -254,8 +332,8 @@ def _cbis_spacing(facts: DicomFacts, shape: tuple[int, ...], notes: list[str]) -
         return None
     if (film.rows, film.columns) != tuple(shape):
         notes.append(
-            f"CBIS-DDSM publishes {facts.cbis_scan} with {film.rows} x {film.columns} pixels, the "
-            f"file has {shape[0]} x {shape[1]}; the packaged spacing is not used"
+            f"the DDSM film of {facts.cbis_scan} has {film.rows} x {film.columns} pixels, the file "
+            f"{shape[0]} x {shape[1]}; the packaged spacing is not used"
         )
         return None
     return film.spacing_mm
