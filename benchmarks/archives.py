@@ -1,16 +1,17 @@
 """How fast a large archive is listed and checked, and what memory checking takes.
 
-Usage: python benchmarks/archives.py [--files 100000] [--scans 999]
+Usage: python benchmarks/archives.py [--files 100000] [--scans 1000]
 
 Makes trees of many small files in a temporary folder: DDSM (each case with its .ics, outlines of
 3,000 steps, and films that are never opened) and a folder of DICOM headers. Prints, as JSON, the
-seconds to open each, and for checking a quarter of the scans and all of them (made mini-MIAS films)
-the seconds with one worker and with one a core, and the most memory of all processes together.
+seconds to open each, and for checking a quarter of the scans and all of them (films of 1.6 million
+pixels) the seconds with one worker and with one a core, and the most memory of all processes together.
 """
 
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, generate_uid
 
 from mammoscope.archives.open import open_archive
+from mammoscope.formats.ljpeg_encode import encode_ljpeg
 
 ICS = """
 ics_version 1.0
@@ -42,6 +44,12 @@ LEFT_MLO LINES 5386 PIXELS_PER_LINE 2836 BITS_PER_PIXEL 12 RESOLUTION 43.5 OVERL
 RIGHT_CC LINES 5056 PIXELS_PER_LINE 2416 BITS_PER_PIXEL 12 RESOLUTION 43.5 NON_OVERLAY
 RIGHT_MLO LINES 5386 PIXELS_PER_LINE 2596 BITS_PER_PIXEL 12 RESOLUTION 43.5 NON_OVERLAY
 """
+FILM_PX = (1600, 1000)
+ICS_SMALL = re.sub(
+    r"LINES \d+ PIXELS_PER_LINE \d+ (.*) (NON_)?OVERLAY",
+    r"LINES {} PIXELS_PER_LINE {} \1 NON_OVERLAY".format(*FILM_PX),
+    ICS,
+)
 VIEWS = ("LEFT_CC", "LEFT_MLO", "RIGHT_CC", "RIGHT_MLO")
 # A square of 750 steps a side.
 CHAIN = " ".join(["2"] * 750 + ["4"] * 750 + ["6"] * 750 + ["0"] * 750)
@@ -59,19 +67,19 @@ FILES_A_CASE = 8
 CASES_A_VOLUME = 60
 
 
-def make_ddsm(folder: Path, files: int) -> None:
+def make_ddsm(folder: Path, files: int, ics: str, overlay: str) -> None:
     """Make cancer cases in the archive's order: header, four films, two outlines, small view."""
     for case in range(files // FILES_A_CASE):
         volume, number = divmod(case, CASES_A_VOLUME)
         name = f"A_{number:04d}_1"
         place = folder / "cancers" / f"cancer_{volume + 1:02d}" / f"case{number:04d}"
         place.mkdir(parents=True)
-        (place / f"A-{number:04d}-1.ics").write_text(ICS.format(number=number))
+        (place / f"A-{number:04d}-1.ics").write_text(ics.format(number=number))
         (place / f"TAPE_{name}.COMB.16_PGM").touch()
         for view in VIEWS:
             (place / f"{name}.{view}.LJPEG").touch()
-        for view in VIEWS[:2]:
-            (place / f"{name}.{view}.OVERLAY").write_text(OVERLAY)
+        for view in VIEWS[:2] if overlay else ():
+            (place / f"{name}.{view}.OVERLAY").write_text(overlay)
 
 
 def make_dicom(folder: Path, files: int) -> None:
@@ -102,17 +110,15 @@ def make_dicom(folder: Path, files: int) -> None:
         pydicom.dcmwrite(place / f"{view}.dcm", header)
 
 
-def make_mias(folder: Path, scans: int) -> None:
-    """Make films of noise; the archive's names end at 999."""
-    rng = np.random.default_rng(0)
-    image = rng.integers(0, 256, (1024, 1024), np.uint8)
-    lines = []
-    for number in range(1, min(scans, 999) + 1):
-        image[0, :2] = divmod(number, 256)
-        body = b"P5\n1024 1024\n255\n" + image.tobytes()
-        (folder / f"mdb{number:03d}.pgm").write_bytes(body)
-        lines.append(f"mdb{number:03d} G NORM")
-    (folder / "Info.txt").write_text("INFO\n\n=====\n\n" + "\n".join(lines) + "\n=====\n")
+def make_films(folder: Path, scans: int) -> None:
+    """Make cases of DDSM whose films can be decoded, each with pixels of its own."""
+    make_ddsm(folder, scans // len(VIEWS) * FILES_A_CASE, ICS_SMALL, "")
+    rows, columns = np.mgrid[: FILM_PX[0], : FILM_PX[1]]
+    noise = np.random.default_rng(0).integers(0, 64, FILM_PX)
+    film = ((rows + columns) % 3000 + noise).astype(np.uint16)
+    for number, path in enumerate(sorted(folder.rglob("*.LJPEG"))):
+        film[0, :2] = divmod(number, 4096)
+        path.write_bytes(encode_ljpeg(film))
 
 
 def seconds_to_open(name: str, folder: Path) -> dict[str, float]:
@@ -151,7 +157,7 @@ def memory_of_all_mib(process: int) -> float:
 
 def check(folder: Path, workers: int | None) -> dict[str, float]:
     """Check an archive, watching the memory."""
-    archive = open_archive("mini-mias", folder)
+    archive = open_archive("ddsm", folder)
     most, done = 0.0, threading.Event()
 
     def watch() -> None:
@@ -177,20 +183,24 @@ def main() -> None:
     """Make the trees and measure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--files", type=int, default=100_000)
-    parser.add_argument("--scans", type=int, default=999)
+    parser.add_argument("--scans", type=int, default=1000)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         results: dict[str, object] = {"cores": os.cpu_count(), "files": given.files}
-        for name, make in (("ddsm", make_ddsm), ("dicom", make_dicom)):
-            (folder / name).mkdir()
-            make(folder / name, given.files)
-            results[f"open {name}"] = seconds_to_open(name, folder / name)
-            shutil.rmtree(folder / name)
-        for scans in (given.scans // 4, given.scans):
-            place = folder / f"mias{scans}"
+        for name in ("ddsm", "dicom"):
+            place = folder / name
             place.mkdir()
-            make_mias(place, scans)
+            if name == "ddsm":
+                make_ddsm(place, given.files, ICS, OVERLAY)
+            else:
+                make_dicom(place, given.files)
+            results[f"open {name}"] = seconds_to_open(name, place)
+            shutil.rmtree(place)
+        for scans in (given.scans // 4, given.scans):
+            place = folder / f"films{scans}"
+            place.mkdir()
+            make_films(place, scans)
             results[f"check {scans} scans, one worker"] = check(place, 1)
             results[f"check {scans} scans, all cores"] = check(place, None)
     print(json.dumps(results, indent=1))

@@ -220,3 +220,11 @@ def test_opening_is_fast(real):
     started = time.process_time()
     read(real.folder)
     assert time.process_time() - started < 1
+
+
+def test_a_name_that_no_file_can_have_is_a_damaged_row(make_cbis):
+    folder = make_cbis({}, {"patient_id": "P_00002"})
+    table = folder / "labels.csv"
+    head, first, second = table.read_text().splitlines()
+    table.write_text("\n".join((head, first, second.replace("train/00001", "x" * 300))))
+    assert "no file has so long a name" in read(folder).damage

@@ -7,12 +7,12 @@ of the squashed grid, whose rows and columns differ, and resampling by it undoes
 import csv
 import json
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import MappingProxyType
 
 from mammoscope.archives.archive import Archive
 from mammoscope.archives.look import Look
-from mammoscope.archives.pictures import look_at
+from mammoscope.archives.pictures import file_named, look_at
 from mammoscope.core.errors import AnnotationError, LayoutError, MissingFileError
 from mammoscope.core.geometry import Box
 from mammoscope.core.records import Finding, Problem, Scan
@@ -201,9 +201,7 @@ def _incomplete(
 def _scan(folder: Path, row: Mapping[str, str]) -> Scan:
     if None in row or None in row.values():
         raise ValueError("it has more or fewer cells than the heading")
-    file = PurePosixPath(row["file"])
-    if file.is_absolute() or ".." in file.parts:
-        raise ValueError("its file lies outside the archive")
+    file = file_named(row["file"])
     scan_id = f"{row['patient_id']}_{row['side']}_{row['view']}"
     known = row["spacing_um"] != ""
     spacing_um = float(row["spacing_um"]) if known else ASSUMED_UM

@@ -12,12 +12,12 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import MappingProxyType
 
 from mammoscope.archives.archive import Archive
 from mammoscope.archives.look import Look
-from mammoscope.archives.pictures import look_at
+from mammoscope.archives.pictures import file_named, look_at
 from mammoscope.core.errors import AnnotationError, LayoutError, MissingFileError
 from mammoscope.core.geometry import Box
 from mammoscope.core.records import Finding, Problem, Scan, Spacing
@@ -122,7 +122,7 @@ def read(folder: Path) -> Archive:
         try:
             scan = _scan(folder, row, people)
             cut = int(row["truncated_rows"])
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
+        except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
             what = f"the row of {row.get('file')!r} cannot be understood ({error})"
             problems.append(Problem(where=where, what=what, remedy="get the table again"))
             damage = damage or f"{where}: {what}; get the table again."
@@ -183,9 +183,7 @@ def _exam_id(row: Mapping[str, str]) -> str:
 def _scan(folder: Path, row: Mapping[str, str], people: Mapping[str, tuple[str, ...]]) -> Scan:
     if None in row or None in row.values():
         raise ValueError("it has more or fewer cells than the heading")
-    file = PurePosixPath(row["file"])
-    if file.is_absolute() or ".." in file.parts:
-        raise ValueError("its file lies outside the archive")
+    file = file_named(row["file"])
     if row["case_class"] not in CLASSES or _CASE.fullmatch(row["case"]) is None:
         raise ValueError(f"case {row['case']!r} of class {row['case_class']!r} is not of DDSM")
     if not all(_CBIS.fullmatch(cbis_id) for cbis_id in _parts(row["cbis_ids"])):

@@ -1,6 +1,8 @@
 """Looking into an archive's pictures for what is damaged or of another size."""
 
+import os
 from hashlib import blake2b
+from pathlib import PurePosixPath
 from typing import Any
 from zlib import crc32
 
@@ -11,6 +13,25 @@ from mammoscope.archives.look import Look
 from mammoscope.core.errors import MammoscopeError
 from mammoscope.core.records import Problem, Scan
 from mammoscope.formats.raster import read_raster
+
+LONGEST_NAME = 255
+"""Bytes of a file's name; the file systems in use refuse to look for longer ones."""
+
+
+def file_named(text: str) -> PurePosixPath:
+    """Understand the name of a picture in an archive's table, relative to the archive's folder.
+
+    Raises
+    ------
+    ValueError
+        When it leads out of the folder, or no file can have it.
+    """
+    file = PurePosixPath(text)
+    if file.is_absolute() or ".." in file.parts:
+        raise ValueError("its file lies outside the archive")
+    if any(len(os.fsencode(part)) > LONGEST_NAME for part in file.parts):
+        raise ValueError("no file has so long a name")
+    return file
 
 
 def look_at(scan: Scan, shape_px: tuple[int, int]) -> tuple[Look, NDArray[Any] | None]:

@@ -10,8 +10,12 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.encaps import generate_frames
 
-from mammoscope.core.errors import CorruptFileError, MissingDecoderError
+from mammoscope.core.errors import CorruptFileError, MissingDecoderError, ScanError
+from mammoscope.formats.codestream import FrameSize, frame_size
 from mammoscope.formats.dicom_facts import whole_number
+from mammoscope.formats.ljpeg import decode_ljpeg
+from mammoscope.formats.one_line import one_line
+from mammoscope.formats.raster import LARGEST_PX
 
 IMPLICIT = "1.2.840.10008.1.2"
 NATIVE = {
@@ -21,11 +25,18 @@ NATIVE = {
     "1.2.840.10008.1.2.2": ">",
 }
 RLE = "1.2.840.10008.1.2.5"
+
+
+def _lossless(frame: bytes) -> NDArray[Any]:
+    # libjpeg fills up or shifts what damage has left, without an error; this counts the pixels.
+    return decode_ljpeg(frame, convention="t81")
+
+
 JPEG: dict[str, Callable[[bytes], NDArray[Any]]] = {
     "1.2.840.10008.1.2.4.50": imagecodecs.jpeg8_decode,
     "1.2.840.10008.1.2.4.51": imagecodecs.jpeg8_decode,
-    "1.2.840.10008.1.2.4.57": imagecodecs.jpeg8_decode,
-    "1.2.840.10008.1.2.4.70": imagecodecs.jpeg8_decode,
+    "1.2.840.10008.1.2.4.57": _lossless,
+    "1.2.840.10008.1.2.4.70": _lossless,
     "1.2.840.10008.1.2.4.80": imagecodecs.jpegls_decode,
     "1.2.840.10008.1.2.4.81": imagecodecs.jpegls_decode,
 }
@@ -52,6 +63,8 @@ def decode_pixels(path: Path, header: Dataset) -> NDArray[Any]:
     ------
     CorruptFileError
         When pixels are missing or damaged, or the header does not fit them.
+    ScanError
+        When there are more of them than a mammogram has.
     MissingDecoderError
         When they are compressed in a way that cannot be decoded here.
     """
@@ -60,14 +73,15 @@ def decode_pixels(path: Path, header: Dataset) -> NDArray[Any]:
     name = header.file_meta.get("TransferSyntaxUID", IMPLICIT)
     if name not in NATIVE and name != RLE and name not in DECODERS:
         raise MissingDecoderError(
-            f"{path}: pixels compressed as {getattr(name, 'name', name)} cannot be decoded here; "
+            f"{path}: pixels compressed as {one_line(getattr(name, 'name', name))} cannot be "
+            "decoded here; "
             "save the file uncompressed or as JPEG lossless."
         )
     try:
         raw = _raw(header, str(name), shape)
     except Exception as error:  # whatever meets pydicom or a codec first in damaged bytes
         raise CorruptFileError(
-            f"{path}: the pixels are damaged or cut short ({error}); get the file again."
+            f"{path}: the pixels are damaged or cut short ({one_line(error)}); get the file again."
         ) from error
     if raw.shape != shape or raw.dtype.kind not in "ui":
         raise CorruptFileError(
@@ -82,6 +96,9 @@ def _check_layout(path: Path, header: Dataset) -> None:
             raise CorruptFileError(
                 f"{path}: the header gives no usable {keyword}; get the file again."
             )
+    rows, columns = whole_number(header, "Rows"), whole_number(header, "Columns")
+    if rows * columns > LARGEST_PX:
+        raise ScanError(f"{path}: {rows} x {columns} pixels are more than any mammogram has.")
     allocated, stored = whole_number(header, "BitsAllocated"), whole_number(header, "BitsStored")
     high = whole_number(header, "HighBit", stored - 1)
     if allocated not in (8, 16) or not stored - 1 <= high < allocated:
@@ -100,8 +117,14 @@ def _raw(header: Dataset, syntax: str, shape: tuple[int, int]) -> NDArray[Any]:
     if syntax == RLE:
         dtype = np.dtype(f"<u{size}")
         return _native(imagecodecs.dicomrle_decode(frame, dtype=dtype), dtype, shape)
-    # The JPEG decoder fills up what is missing without an error, so its end must be there.
-    if syntax in JPEG and not frame.rstrip(b"\0").endswith(_END_OF_IMAGE):
+    # A damaged size would make the decoder take memory, and time, for an image that is not there.
+    own = frame_size(frame)
+    if own != FrameSize(*shape, 1):
+        raise ValueError(f"the pixels are {own or 'of no size'}, the header says {shape}")
+    # Decoders fill up what is missing without an error, so the end must be there; JPEG and JPEG
+    # 2000 have the same mark for it, and DICOM fills up to an even length behind it.
+    frame = frame.rstrip(b"\0")
+    if not frame.endswith(_END_OF_IMAGE):
         raise ValueError("the end of the compressed image is missing")
     return np.asarray(DECODERS[syntax](frame))
 

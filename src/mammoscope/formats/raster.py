@@ -4,6 +4,8 @@ The resolution that such files may carry ("dpi") is not read: screens and print 
 will, and a wrong size in millimetres is worse than none.
 """
 
+import io
+import math
 import re
 import struct
 import warnings
@@ -22,9 +24,25 @@ from mammoscope.core.errors import (
     ScanError,
     UnknownFormatError,
 )
+from mammoscope.formats.codestream import frame_size
+from mammoscope.formats.one_line import one_line
 
 LARGEST_PX = 200_000_000
 """No mammogram has more pixels; the largest films of DDSM have about 36 million."""
+_COMPRESSED_FRAMES = {
+    tifffile.COMPRESSION.JPEG,
+    tifffile.COMPRESSION.JPEG2000,
+}
+_COMPRESSIONS = _COMPRESSED_FRAMES | {
+    tifffile.COMPRESSION.NONE,
+    tifffile.COMPRESSION.LZW,
+    tifffile.COMPRESSION.DEFLATE,
+    tifffile.COMPRESSION.ADOBE_DEFLATE,
+    tifffile.COMPRESSION.PACKBITS,
+    tifffile.COMPRESSION.ZSTD,
+    tifffile.COMPRESSION.LZMA,
+}
+LARGEST_BYTES = 8 * LARGEST_PX
 _PGM_HEADER = re.compile(
     rb"^(P[25])(?:\s+#[^\n]*)*\s+(\d+)(?:\s+#[^\n]*)*\s+(\d+)(?:\s+#[^\n]*)*\s+(\d+)"
 )
@@ -60,6 +78,8 @@ def read_raster(path: str | Path) -> NDArray[Any]:
     file = Path(path)
     if not file.is_file():
         raise MissingFileError(f"{file}: there is no such file.")
+    if file.stat().st_size > LARGEST_BYTES:
+        raise ScanError(f"{file}: {file.stat().st_size} bytes are more than any mammogram has.")
     with file.open("rb") as stream:
         head = stream.read(16)
     if not is_raster(head):
@@ -119,19 +139,19 @@ def _read_tiff(path: Path) -> NDArray[Any]:
     try:
         with tifffile.TiffFile(path) as tiff:
             _check_pages(path, len(tiff.pages))
-            page = tiff.pages[0]
-            _check_size(path, int(page.shape[0]), int(page.shape[1]))
-            _check_palette(path, getattr(page, "photometric", None))
+            # The page itself: what stands for it in a list of pages knows less.
+            page = tiff.pages.first
+            _check_page(path, page)
+            _check_strips(page, path.stat().st_size)
+            _check_frames(page, path)
             image = page.asarray()
-            white_is_zero = getattr(page, "photometric", None) == tifffile.PHOTOMETRIC.MINISWHITE
+            white_is_zero = page.photometric == tifffile.PHOTOMETRIC.MINISWHITE
     except ScanError:
         raise
     except Exception as error:
         raise CorruptFileError(
-            f"{path}: the TIFF file is damaged or cut short ({error}); get it again."
+            f"{path}: the TIFF file is damaged or cut short ({one_line(error)}); get it again."
         ) from error
-    if image.dtype.kind not in "uf" or (image.dtype.kind == "u" and image.dtype.itemsize > 2):
-        raise ScanError(f"{path}: a TIFF of {image.dtype}; expected 8 or 16 bits or floats.")
     if white_is_zero and image.dtype.kind == "u":
         image = np.iinfo(image.dtype).max - image
     if not np.isfinite(image).all():
@@ -141,14 +161,18 @@ def _read_tiff(path: Path) -> NDArray[Any]:
 
 def _read_with_pillow(path: Path) -> NDArray[Any]:
     try:
-        with warnings.catch_warnings(), Image.open(path) as picture:
+        # From memory: Pillow asks for as many bytes as a damaged PNG says, and a file gives room.
+        stream = io.BytesIO(path.read_bytes())
+        with warnings.catch_warnings(), Image.open(stream) as picture:
             # Pillow warns of sizes that are checked here, and of marks that carry no pixels.
             warnings.simplefilter("ignore")
             _check_size(path, picture.height, picture.width)
             _check_count(path, getattr(picture, "n_frames", 1))
-            image = _pixels(path, picture)
+            image = _pixels(stream.getvalue(), picture)
     except Image.DecompressionBombError as error:
-        raise ScanError(f"{path}: far more pixels than a mammogram has ({error}).") from error
+        raise ScanError(
+            f"{path}: far more pixels than a mammogram has ({one_line(error)})."
+        ) from error
     except (
         UnidentifiedImageError,
         OSError,
@@ -160,17 +184,16 @@ def _read_with_pillow(path: Path) -> NDArray[Any]:
         struct.error,
     ) as error:
         raise CorruptFileError(
-            f"{path}: the picture is damaged or cut short ({error}); get it again."
+            f"{path}: the picture is damaged or cut short ({one_line(error)}); get it again."
         ) from error
-    return _one_channel(path, image)
+    # WebP keeps brightness and colour apart, and rounding both makes grey a level off.
+    return _one_channel(path, image, tolerance=1 if picture.format == "WEBP" else 0)
 
 
-def _pixels(path: Path, picture: Image.Image) -> NDArray[Any]:
-    with path.open("rb") as stream:
-        head = stream.read(25)
+def _pixels(data: bytes, picture: Image.Image) -> NDArray[Any]:
     # Pillow cuts 16 bits to 8 where there is more than one channel; byte 24 of a PNG is its depth.
-    if picture.format == "PNG" and head[24] == 16:
-        return np.asarray(imagecodecs.png_decode(path.read_bytes()))
+    if picture.format == "PNG" and data[24] == 16:
+        return np.asarray(imagecodecs.png_decode(data))
     plain = picture.mode not in ("P", "PA", "CMYK", "YCbCr", "1")
     return np.asarray(picture if plain else picture.convert("RGB"))
 
@@ -185,12 +208,53 @@ def _check_pages(path: Path, count: int) -> None:
         raise ScanError(f"{path}: a TIFF of {count} pages; save the mammogram as one page.")
 
 
-def _check_palette(path: Path, photometric: object) -> None:
-    if photometric == tifffile.PHOTOMETRIC.PALETTE:
+def _check_page(path: Path, page: tifffile.TiffPage) -> None:
+    """Refuse what is no grey image of a mammogram's size, before memory is taken for it."""
+    _check_size(path, page.imagelength, page.imagewidth)
+    if page.photometric == tifffile.PHOTOMETRIC.PALETTE:
         raise ScanError(
             f"{path}: a TIFF whose pixels are numbers of colours in a palette; save the mammogram "
             "in grey levels."
         )
+    if page.compression not in _COMPRESSIONS:
+        raise ScanError(
+            f"{path}: a TIFF compressed in a way ({one_line(page.compression)}) that is not read "
+            "here; save the mammogram uncompressed or with LZW."
+        )
+    dtype = page.dtype
+    if dtype is None or dtype.kind not in "uf" or dtype.itemsize > {"u": 2, "f": 8}[dtype.kind]:
+        raise ScanError(f"{path}: a TIFF of {dtype}; expected 8 or 16 bits or floats.")
+    if page.samplesperpixel > 4 or page.imagedepth > 1:
+        raise ScanError(
+            f"{path}: a TIFF of {page.samplesperpixel} channels and {page.imagedepth} slices; save "
+            "the mammogram as one image in grey levels."
+        )
+
+
+def _check_strips(page: tifffile.TiffPage, size: int) -> None:
+    """Refuse a page whose strips or tiles are not all there: they would be filled up with black."""
+    offsets, lengths = page.dataoffsets, page.databytecounts
+    expected = math.prod(page.chunked)
+    there = sum(
+        0 < offset < offset + length <= size
+        for offset, length in zip(offsets, lengths, strict=False)
+    )
+    if not there == len(offsets) == len(lengths) == expected:
+        raise ValueError(f"{there} of {expected} strips are there")
+    if page.compression == tifffile.COMPRESSION.NONE and sum(lengths) < page.nbytes:
+        raise ValueError(f"{sum(lengths)} of {page.nbytes} bytes of pixels are there")
+
+
+def _check_frames(page: tifffile.TiffPage, path: Path) -> None:
+    """Refuse strips that say of themselves that they are larger than their place in the page."""
+    if page.compression not in _COMPRESSED_FRAMES:
+        return
+    with path.open("rb") as stream:
+        for offset, length in zip(page.dataoffsets, page.databytecounts, strict=True):
+            stream.seek(offset)
+            own = frame_size(stream.read(length))
+            if own is None or own.rows * own.columns > math.prod(page.chunks):
+                raise ValueError(f"a strip of {own or 'no size'} in a place of {page.chunks}")
 
 
 def _check_size(path: Path, rows: int, columns: int) -> None:
@@ -200,7 +264,7 @@ def _check_size(path: Path, rows: int, columns: int) -> None:
         raise ScanError(f"{path}: {rows} x {columns} pixels are more than any mammogram has.")
 
 
-def _one_channel(path: Path, image: NDArray[Any]) -> NDArray[Any]:
+def _one_channel(path: Path, image: NDArray[Any], tolerance: int = 0) -> NDArray[Any]:
     """Take a grey picture out of equal colour channels; refuse real colour and transparency."""
     if image.ndim == 2:
         return image
@@ -211,9 +275,10 @@ def _one_channel(path: Path, image: NDArray[Any]) -> NDArray[Any]:
             raise ScanError(f"{path}: the picture is partly transparent; a mammogram is not.")
         image = image[..., :-1]
     if image.ndim == 3 and image.shape[-1] in (1, 3):
-        first = image[..., 0]
-        if all(np.array_equal(first, image[..., i]) for i in range(1, image.shape[-1])):
-            return np.ascontiguousarray(first)
+        # Of three channels that differ by rounding the middle one (green) is nearest to the grey.
+        grey = image[..., image.shape[-1] // 2]
+        if (image.max(axis=-1) - image.min(axis=-1)).max(initial=0) <= tolerance:
+            return np.ascontiguousarray(grey)
         raise ScanError(
             f"{path}: a picture in colour, such as a photograph or a screenshot; expected the grey "
             "levels of a mammogram."
