@@ -8,7 +8,8 @@ import pytest
 from mammoscope.core.geometry import Circle
 from mammoscope.core.records import Finding, Scan
 from mammoscope.core.vocabulary import FindingKind, Pathology, SpacingSource
-from mammoscope.tiles.recipe9 import SCALE, is_usable, label_of, mias_tiles, turned
+from mammoscope.tiles.recipe9 import SCALE, is_usable, mias_tiles, turned
+from mammoscope.tiles.tile import label_of
 
 
 def make_finding(kind=FindingKind.MASS, pathology=Pathology.MALIGNANT, roi=None, number=1):

@@ -15,8 +15,8 @@ from mammoscope.core.geometry import Box
 from mammoscope.core.records import Scan
 from mammoscope.core.vocabulary import SpacingSource, Split
 from mammoscope.tiles import store
-from mammoscope.tiles.recipe9 import Tile
 from mammoscope.tiles.store import INDEX, PROVENANCE, load_tiles, write_tiles
+from mammoscope.tiles.tile import Origin, Tile
 
 SPLIT = {"p0": Split.TRAIN, "p1": Split.VALIDATION, "p2": Split.TEST}
 ORIGIN = {"recipe": "9", "seed": 5}
@@ -46,6 +46,7 @@ def make_tiles(count=6):
             finding_id=None if number % 2 else f"f{number}",
             box=Box(number, 2 * number, 4, 4),
             label="NORMAL" if number % 2 else "BENIGN_mass",
+            origin=Origin.NORMAL if number % 2 else Origin.LESION,
         )
 
 
@@ -65,6 +66,13 @@ def test_tiles_come_back_as_they_were_written(folder):
         "scan_id": "s3",
         "finding_id": None,
         "archive": "made",
+        "scanner": None,
+        "laterality": None,
+        "view": None,
+        "breast_density": None,
+        "pathology": None,
+        "origin": "normal",
+        "lesion_share": None,
         "top": 3.0,
         "left": 6.0,
         "height": 4.0,

@@ -13,8 +13,8 @@ from torch import nn
 from mammoscope.core.geometry import Box
 from mammoscope.core.records import Scan
 from mammoscope.models.paper import build_1_0_0_35
-from mammoscope.tiles.recipe9 import Tile
 from mammoscope.tiles.store import load_tiles, write_tiles
+from mammoscope.tiles.tile import Tile
 from mammoscope.training.tile_task import (
     TileBatch,
     TileTask,

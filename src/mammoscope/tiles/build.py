@@ -11,8 +11,9 @@ from mammoscope.archives.splits import folds, split_digest
 from mammoscope.core.errors import BadValueError, ScanError, UnknownNameError
 from mammoscope.core.vocabulary import Split
 from mammoscope.scans.load import load
-from mammoscope.tiles.recipe9 import Tile, mias_tiles
+from mammoscope.tiles.recipe9 import mias_tiles
 from mammoscope.tiles.store import TileSet, load_tiles, write_tiles
+from mammoscope.tiles.tile import Tile
 
 ARCHIVE_OF = {"9": "mini-mias"}
 """Each recipe, and the archive that it is for."""

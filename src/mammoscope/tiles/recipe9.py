@@ -6,16 +6,15 @@ the side of its box. Tiles are 299 x 299, uint8.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from mammoscope.core.geometry import Box, Circle
-from mammoscope.core.records import Finding, Scan, Spacing
-from mammoscope.core.vocabulary import FindingKind, Pathology
+from mammoscope.core.records import Finding, Scan
 from mammoscope.tiles.grid import cut, places
+from mammoscope.tiles.tile import NORMAL, Origin, Tile, label_of
 
 SIDE_PX = 299
 SCALE = 2.58
@@ -27,31 +26,6 @@ BRIGHT, MOST_BRIGHT = 225, 100
 DARK, MOST_DARK = 20, 50_000
 LEAST_MEAN = 38
 VARIANCE = (20, 2000)
-NORMAL = "NORMAL"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tile:
-    """A tile and where it came from.
-
-    `box` is on the grid of the scan's file; `spacing_mm` is that of the tile's own pixels, None
-    where the scan's is not known. `label` is one of the paper's five classes.
-    """
-
-    pixels: NDArray[np.uint8]
-    scan: Scan
-    finding_id: str | None
-    box: Box
-    label: str
-
-    @property
-    def spacing_mm(self) -> Spacing | None:
-        """(row, column) distance between the tile's pixel centres."""
-        if self.scan.spacing_mm is None:
-            return None
-        rows, columns = self.pixels.shape
-        row_mm, column_mm = self.scan.spacing_mm
-        return row_mm * self.box.height / rows, column_mm * self.box.width / columns
 
 
 def mias_tiles(
@@ -92,21 +66,6 @@ def mias_tiles(
         if isinstance(finding.roi, Circle):
             side = finding.roi.radius * SCALE * (1 if radius_as_side else 2)
             yield from _finding_tiles(large, scan, finding, finding.roi, side, rng)
-
-
-def label_of(finding: Finding) -> str:
-    """Name one of the paper's classes: kind and pathology; what is no calcification is a mass.
-
-    Raises
-    ------
-    ValueError
-        When nothing is proven of the finding: it cannot have a class.
-    """
-    if finding.pathology is None:
-        raise ValueError(f"{finding.finding_id} has no pathology")
-    nature = "MALIGNANT" if finding.pathology is Pathology.MALIGNANT else "BENIGN"
-    kind = "calcification" if finding.kind is FindingKind.CALCIFICATION else "mass"
-    return f"{nature}_{kind}"
 
 
 def turned(tile: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
@@ -187,4 +146,5 @@ def _tile(
         finding_id=finding_id,
         box=Box(place[0], place[1], SIDE_PX, SIDE_PX).scaled(1 / SCALE, 1 / SCALE),
         label=label,
+        origin=Origin.NORMAL if finding_id is None else Origin.LESION,
     )

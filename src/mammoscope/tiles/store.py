@@ -21,7 +21,7 @@ import polars as pl
 from numpy.typing import ArrayLike, NDArray
 
 from mammoscope.core.errors import ArchiveError, BadValueError, CorruptFileError, MissingFileError
-from mammoscope.tiles.recipe9 import Tile
+from mammoscope.tiles.tile import Tile
 
 INDEX, PROVENANCE = "index.parquet", "provenance.json"
 SHARD_TILES = 1024
@@ -33,6 +33,13 @@ SCHEMA = {
     "scan_id": pl.String,
     "finding_id": pl.String,
     "archive": pl.String,
+    "scanner": pl.String,
+    "laterality": pl.String,
+    "view": pl.String,
+    "breast_density": pl.String,
+    "pathology": pl.String,
+    "origin": pl.String,
+    "lesion_share": pl.Float64,
     "top": pl.Float64,
     "left": pl.Float64,
     "height": pl.Float64,
@@ -53,9 +60,10 @@ class TileSet:
     Attributes
     ----------
     shards : memory maps of shape (tiles, side, side), uint8
-    table : a row a tile: patient_id, exam_id, scan_id, finding_id, archive, top, left, height,
-        width (in pixels of the scan's file), spacing_row_mm, spacing_column_mm (of the tile),
-        label, split, recipe, seed
+    table : a row a tile: patient_id, exam_id, scan_id, finding_id, archive, scanner, laterality,
+        view, breast_density, pathology, origin and lesion_share (see
+        `mammoscope.tiles.tile.Tile`), top, left, height, width (in pixels of the scan's file),
+        spacing_row_mm, spacing_column_mm (of the tile), label, split, recipe, seed
     provenance : recipe, seed, archive and so on, and ``files``: the SHA-256 of each file
     """
 
@@ -204,6 +212,13 @@ def _row(tile: Tile, split_of: Mapping[str, str]) -> dict[str, object]:
         "scan_id": tile.scan.scan_id,
         "finding_id": tile.finding_id,
         "archive": tile.scan.archive,
+        "scanner": tile.scan.facts.get("scanner") or None,
+        "laterality": None if tile.scan.laterality is None else str(tile.scan.laterality),
+        "view": None if tile.scan.view is None else str(tile.scan.view),
+        "breast_density": tile.scan.breast_density,
+        "pathology": _pathology(tile),
+        "origin": str(tile.origin),
+        "lesion_share": tile.lesion_share,
         "top": tile.box.top,
         "left": tile.box.left,
         "height": tile.box.height,
@@ -213,6 +228,12 @@ def _row(tile: Tile, split_of: Mapping[str, str]) -> dict[str, object]:
         "label": tile.label,
         "split": str(split_of[tile.scan.patient_id]),
     }
+
+
+def _pathology(tile: Tile) -> str | None:
+    found = (f.pathology for f in tile.scan.findings or () if f.finding_id == tile.finding_id)
+    proven = next(found, None)
+    return None if proven is None else str(proven)
 
 
 def _read_provenance(place: Path) -> dict[str, Any]:
