@@ -3,6 +3,7 @@
 import gzip
 import hashlib
 import json
+import os
 import shutil
 from dataclasses import replace
 
@@ -11,6 +12,8 @@ import pytest
 
 from mammoscope.archives import ddsm
 from mammoscope.archives.ddsm_case import patient_of
+from mammoscope.archives.look import Look
+from mammoscope.archives.pictures import pixel_digest
 from mammoscope.core.errors import LayoutError, MissingFileError
 from mammoscope.core.geometry import Box
 from mammoscope.core.vocabulary import (
@@ -255,7 +258,7 @@ def test_missing_images_and_outlines_without_an_image_are_told(make_case):
     assert len(archive.records) == 2
     assert told(archive) == [
         ("A_9002_1.LEFT_CC.OVERLAY", "its image is not here"),
-        ("case9002", "no image of LEFT_CC, RIGHT_CC of case A_9002"),
+        ("A-9002-1.ics", "no image of LEFT_CC, RIGHT_CC of this case"),
     ]
 
 
@@ -296,6 +299,29 @@ def test_a_folder_of_something_else_is_refused(tmp_path):
     assert not ddsm.is_here(tmp_path)
     with pytest.raises(LayoutError, match=r"A-1234-1\.ics"):
         ddsm.read(tmp_path)
+
+
+def test_small_views_alone_are_not_the_archive(tmp_path):
+    (tmp_path / "TAPE_A_9002_1.COMB.16_PGM").write_bytes(b"")
+    assert not ddsm.is_here(tmp_path)
+    (tmp_path / "A-9002-1.ics").write_text("")
+    assert ddsm.is_here(tmp_path)
+
+
+def test_a_folder_that_may_not_be_listed_is_told_and_the_others_are_read(make_case, monkeypatch):
+    shut = make_case("benign_05", name="A_9003", overlays=())
+    archive_folder = make_case().parents[2]
+    listed = os.scandir
+
+    def refuse(path):
+        if str(path) == str(shut):
+            raise PermissionError(13, "Permission denied", str(path))
+        return listed(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    archive = ddsm.read(archive_folder)
+    assert len(archive.records) == 4
+    assert told(archive) == [("case9003", "the folder cannot be listed (Permission denied)")]
 
 
 def test_a_missing_folder_holds_nothing(tmp_path):
@@ -418,3 +444,55 @@ def test_the_cut_genuine_film_is_told_with_the_rows_that_are_there(shared_data):
     (scan,) = ddsm.read(shared_data / "ddsm/genuine/ljpeg").records
     (problem,) = ddsm.look(scan).problems
     assert "175 of 4334 rows" in problem.what
+
+
+def test_a_volume_that_is_a_link_is_read_as_any_other(make_case, tmp_path):
+    volume = make_case().parent
+    elsewhere = tmp_path / "disk"
+    volume.rename(elsewhere)
+    volume.symlink_to(elsewhere)
+    for folder in (tmp_path / "cases", volume, volume / "case9002"):
+        assert ddsm.is_here(folder)
+        archive = ddsm.read(folder)
+        assert [exam.exam_id for exam in archive.exams()] == ["cancer_06/A_9002"]
+        assert archive.problems == ()
+
+
+@pytest.mark.parametrize("to", [".", "..", "/", "../../benigns"])
+def test_links_that_go_round_are_told_and_nothing_is_read_twice(make_case, tmp_path, to):
+    make_case("benign_05", name="A_9003", overlays=())
+    folder = make_case()
+    (folder.parent / "round").symlink_to(to)
+    archive = ddsm.read(tmp_path / "cases")
+    assert len(archive.records) == 8
+    assert told(archive) == [
+        ("round", "a link to a folder that is read already, or that this one lies in")
+    ]
+
+
+def test_a_folder_given_by_dots_is_named_as_it_is(make_case):
+    folder = make_case()
+    (exam,) = ddsm.read(folder / "..").exams()
+    assert exam.exam_id == "cancer_06/A_9002"
+
+
+def test_a_date_of_a_case_that_lies_alone_may_be_of_the_mixed_volume(make_case, tmp_path):
+    study = read_dates("6 3 1996", None, orders_mixed=False)[0]
+    orders = {}
+    for name in ("A_9002", "B_9002", "C_9002", "D_9002"):
+        alone = make_case(name=name, study_date=study).rename(tmp_path / name)
+        orders[name[0]] = ddsm.read(alone).records[0].facts["study_date_order"]
+    assert orders == {"A": "assumed", "B": "ambiguous", "C": "ambiguous", "D": "assumed"}
+
+
+def test_a_film_without_a_heading_is_laid_out_higher_than_wide(make_case):
+    folder = make_case(pixels=True)
+    path = folder / "A_9002_1.LEFT_CC.LJPEG"
+    known = ddsm.look(by_view(ddsm.read(folder))["LEFT_CC"]).digest
+    (folder / "A-9002-1.ics").unlink()
+    smooth = np.add.outer(np.arange(ROWS), np.arange(COLUMNS)).astype(np.uint16)
+    for exchanged in (False, True):
+        path.write_bytes(encode_ljpeg(smooth, header_rows_columns_exchanged=exchanged))
+        seen = ddsm.look(by_view(ddsm.read(folder))["LEFT_CC"])
+        assert seen == Look(digest=pixel_digest(smooth))
+        assert seen.digest != known

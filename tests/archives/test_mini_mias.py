@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mammoscope.archives.mini_mias import read
+from mammoscope.archives.mini_mias import is_here, read
 from mammoscope.archives.open import open_archive
-from mammoscope.core.errors import AnnotationError, LayoutError, MissingFileError
+from mammoscope.core.errors import AnnotationError, CorruptFileError, LayoutError, MissingFileError
 from mammoscope.core.geometry import Circle
 from mammoscope.core.vocabulary import (
     FindingKind,
@@ -136,6 +136,9 @@ def test_scans_that_no_row_names_are_told_and_left_out(make_mias):
         "mdb001 G CIRC B 535 -425 197",
         "mdb001 G CIRC B 535 425 0",
         "mdb001 G CIRC B 2000 425 197",
+        "mdb001 G CIRC B 535 425 1025",
+        f"mdb001 G CIRC B 535 {'9' * 5000} 197",
+        "mdb001 G CIRC B 535 \u0664 197",
         "mdb01 G NORM",
         "mdb001 G CIRC B *NOTE 4*",
         "001 G CIRC B 535 425 197",
@@ -155,6 +158,30 @@ def test_undecodable_bytes_are_a_damaged_line(make_mias):
     table.write_bytes(table.read_bytes().replace(b"CIRC", b"CI\xffC"))
     with pytest.raises(AnnotationError, match="line 9"):
         read(folder).scans()
+
+
+def test_an_info_that_cannot_be_read_is_no_archive_and_named_where_asked_for(
+    make_mias, monkeypatch
+):
+    folder = make_mias("mdb001 D NORM")
+
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(type(folder), "read_bytes", refuse)
+    assert not is_here(folder)
+    with pytest.raises(MissingFileError, match=r"(?i)info\.txt: .*Permission denied"):
+        read(folder)
+
+
+def test_a_file_far_too_large_for_an_info_is_refused(make_mias):
+    folder = make_mias("mdb001 D NORM")
+    (info,) = (path for path in folder.iterdir() if path.name.lower() == "info.txt")
+    with info.open("r+b") as stream:
+        stream.truncate(5_000_000_000)
+    assert not is_here(folder)
+    with pytest.raises(CorruptFileError, match="more than 1000000 bytes"):
+        read(folder)
 
 
 def test_a_scan_both_normal_and_not_is_told(make_mias):
@@ -185,6 +212,19 @@ def test_a_picture_of_another_size_or_none_is_told(make_mias):
     said = told(read(folder))
     assert "mdb001.png the picture has 512 x 1024 pixels" in said
     assert "mdb002.png" in said
+
+
+@pytest.mark.parametrize(
+    ("place", "is_told"), [("100 924 20", False), ("900 924 20", True), ("1024 0 1", True)]
+)
+def test_a_finding_on_black_film_or_beside_the_picture_is_told(make_mias, place, is_told):
+    folder = make_mias(f"mdb999 G CIRC B {place}", scans=())
+    image = np.zeros((1024, 1024), np.uint8)
+    image[:, :300] = 90
+    Image.fromarray(image).save(folder / "mdb999.png")
+    archive = read(folder)
+    seen = archive.look(archive.records[0])
+    assert [("black film" in problem.what) for problem in seen.problems] == [True] * is_told
 
 
 @pytest.mark.real

@@ -18,6 +18,7 @@ from mammoscope.formats.ics import (
     IcsView,
     find_ics,
     format_ics,
+    is_heading_of,
     parse_ics,
     read_ics,
     view_of,
@@ -111,6 +112,10 @@ def test_what_departs_from_the_rules_is_noted(line, other, note):
     assert note in " ".join(parse_ics(TEXT.replace(line, other)).notes)
 
 
+def test_many_lines_that_are_not_known_are_one_note():
+    assert parse_ics(TEXT + "x 1\ny\nz\n").notes == ("a line that is not known: 'x' and 2 more",)
+
+
 def test_a_film_without_a_line_is_noted():
     text = "".join(line for line in TEXT.splitlines(keepends=True) if "RIGHT_CC" not in line)
     assert parse_ics(text).notes == ("no line for RIGHT_CC",)
@@ -123,6 +128,8 @@ def test_a_film_without_a_line_is_noted():
         ("LINES 150", "LINES 0"),
         ("LINES 150", "LINES 70000"),
         ("BITS_PER_PIXEL 12", "BITS_PER_PIXEL 120"),
+        ("BITS_PER_PIXEL 12", "BITS_PER_PIXEL 17"),
+        ("BITS_PER_PIXEL 12", "BITS_PER_PIXEL 1"),
         ("RESOLUTION 43.5 OVERLAY", "RESOLUTION 0 OVERLAY"),
         ("RESOLUTION 43.5 OVERLAY", "RESOLUTION 43.5 OVERLAP"),
         ("PATIENT_AGE 57", "PATIENT_AGE 5#"),
@@ -298,3 +305,28 @@ def test_dates_of_the_one_mixed_volume_are_proven_or_left_open(shared_data):
             ics = parse_ics(lines, orders_mixed=True)
             orders[f"{ics.study_date.order} {ics.study_date.day is not None}"] += 1
     assert orders == {"proven True": 39, "ambiguous False": 33}
+
+
+def test_a_folder_that_may_not_be_listed_is_named(tmp_path, monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(type(tmp_path), "iterdir", refuse)
+    with pytest.raises(MissingFileError, match="cannot be listed"):
+        find_ics(tmp_path / "A_1234_1.LEFT_CC.LJPEG")
+
+
+@pytest.mark.parametrize(
+    ("filename", "case", "is_its"),
+    [
+        ("A-1234-1", "A_1234", True),
+        ("a-1234-1", "A_1234", True),
+        ("A-1234-1", "a_1234", True),
+        (None, "A_1234", True),
+        ("A-1235-1", "A_1234", False),
+        ("B-1234-1", "A_1234", False),
+        ("A-1234", "A_1234", False),
+    ],
+)
+def test_a_heading_calls_itself_by_its_case(filename, case, is_its):
+    assert is_heading_of(Ics(filename=filename), case) is is_its

@@ -17,7 +17,7 @@ from mammoscope.core.errors import (
     ScanError,
     UnknownFormatError,
 )
-from mammoscope.formats.ljpeg import decode_ljpeg, is_ljpeg
+from mammoscope.formats.ljpeg import decode_film, decode_ljpeg, is_ljpeg
 from mammoscope.formats.ljpeg_encode import encode_ljpeg
 
 CONVENTIONS = {"t81": "t81", "mod2P": "t81", "pvrg": "archive"}
@@ -230,6 +230,16 @@ def test_where_only_the_numbers_were_exchanged_the_smoother_image_wins():
     assert np.array_equal(decode_ljpeg(changed(stream, 7, bytes((0, 40, 0, 64))), 64, 40), image)
 
 
+def test_rows_of_a_cut_stream_are_also_those_of_the_smoother_image():
+    image = film(64, 40)
+    stream = changed(encode_ljpeg(image), 7, bytes((0, 40, 0, 64)))
+    with pytest.raises(CorruptFileError, match="of 40 rows"):
+        decode_ljpeg(stream[: len(stream) // 2], 64, 40)
+    rows = decode_ljpeg(stream[: len(stream) // 2], 64, 40, partial=True)
+    assert 25 < len(rows) < 40
+    assert np.array_equal(rows, image[: len(rows)])
+
+
 def test_another_size_of_as_many_pixels_is_laid_out_with_a_warning():
     image = film(64, 40)
     stream = encode_ljpeg(image.reshape(80, 32))
@@ -272,6 +282,22 @@ def test_rows_of_a_cut_stream_are_those_of_the_whole(convention):
         rows = decode_ljpeg(stream[:end], convention=convention, partial=True)
         assert 0 < len(rows) < 9
         assert np.array_equal(rows, image[: len(rows)])
+
+
+@pytest.mark.parametrize("convention", ["t81", "archive"])
+@pytest.mark.parametrize("sample", [-1, 4096])
+def test_a_sample_beside_the_range_of_its_bits_is_refused(convention, sample):
+    image = film().astype(int)
+    image[20, 10] = sample
+    # The same differences as those of 16 bits round the middle of their range.
+    moved = (image + (1 << 15) - (1 << 11)).astype(np.uint16)
+    stream = changed(encode_ljpeg(moved, convention=convention), 6, b"\x0c")
+    with pytest.raises(CorruptFileError, match="leave the range"):
+        decode_ljpeg(stream, convention=convention)
+    image[20, 10] = 0
+    moved = (image + (1 << 15) - (1 << 11)).astype(np.uint16)
+    stream = changed(encode_ljpeg(moved, convention=convention), 6, b"\x0c")
+    assert np.array_equal(decode_ljpeg(stream, convention=convention), image)
 
 
 def test_a_row_too_many_or_too_few_in_the_header_is_refused():
@@ -348,3 +374,80 @@ def test_damaged_streams_give_an_image_of_the_promised_size_or_an_error(
     rows, columns = (int.from_bytes(data[i : i + 2], "big") for i in (7, 9))
     if data[3] == 0xC3 and data[2] == 0xFF and not partial:
         assert found.shape[:2] == (rows, columns)
+
+
+def test_a_huffman_table_of_other_kinds_of_jpeg_is_passed_over():
+    stream = encode_ljpeg(film())
+    table = b"\xff\xc4\x00\x15\x10" + bytes((2, *[0] * 15)) + bytes((0, 1))
+    at = stream.index(b"\xff\xda")
+    found = decode_ljpeg(stream[:at] + table + stream[at:], convention="archive")
+    assert np.array_equal(found, film())
+
+
+@pytest.mark.parametrize("word", ["pvrg", "T81", "", None])
+def test_a_convention_that_does_not_exist_is_a_mistake_of_the_caller(word):
+    with pytest.raises(ValueError, match="expected auto, t81 or archive"):
+        decode_ljpeg(encode_ljpeg(film()), convention=word)
+
+
+@pytest.mark.parametrize("kind", [bytearray, memoryview, lambda b: np.frombuffer(b, np.uint8)])
+def test_bytes_of_every_kind_are_taken(kind):
+    assert np.array_equal(decode_ljpeg(kind(encode_ljpeg(film()))), film())
+
+
+@pytest.mark.parametrize("data", ["film.LJPEG", Path("film.LJPEG"), 5, None, [255, 216]])
+def test_what_is_no_bytes_is_a_mistake_of_the_caller(data):
+    with pytest.raises(
+        TypeError, match=r"expected the bytes of a stream, such as path\.read_bytes"
+    ):
+        decode_ljpeg(data)
+
+
+def test_bytes_in_wider_numbers_are_a_mistake_of_the_caller():
+    with pytest.raises(TypeError, match="items of 2"):
+        decode_ljpeg(np.frombuffer(encode_ljpeg(film()), np.uint8).astype(np.uint16))
+
+
+def test_sizes_may_be_numbers_of_numpy_however_small_their_type():
+    image = film(300, 200)
+    stream = encode_ljpeg(image, header_rows_columns_exchanged=True)
+    assert np.array_equal(decode_ljpeg(stream, np.int16(300), np.int16(200)), image)
+
+
+@pytest.mark.parametrize("size", [("40", "30"), (40.0, 30.0)])
+def test_sizes_that_are_no_whole_numbers_are_a_mistake_of_the_caller(size):
+    with pytest.raises(TypeError, match="integer"):
+        decode_ljpeg(encode_ljpeg(film()), *size)
+
+
+@pytest.mark.parametrize("convention", ["t81", "archive"])
+def test_a_film_named_as_of_ddsm_is_read_by_what_its_stream_tells(convention):
+    image, told = decode_film(encode_ljpeg(film(), convention=convention), 40, 30, of_ddsm=True)
+    assert np.array_equal(image, film())
+    assert told == ()
+
+
+def test_a_film_named_as_of_ddsm_whose_stream_tells_nothing_is_the_archives():
+    image = np.random.default_rng(5).integers(0, 1 << 16, (40, 30)).astype(np.uint16)
+    stream = encode_ljpeg(image)
+    assert np.array_equal(decode_film(stream, 40, 30, of_ddsm=True)[0], image)
+    with pytest.raises(UnknownFormatError, match="does not tell"):
+        decode_film(stream, 40, 30, of_ddsm=False)
+
+
+def test_a_film_of_ddsm_without_a_size_is_higher_than_wide():
+    image = film(64, 40)
+    stream = encode_ljpeg(image, header_rows_columns_exchanged=True)
+    assert np.array_equal(decode_film(stream, None, None, of_ddsm=True)[0], image)
+    assert decode_film(stream, None, None, of_ddsm=False)[0].shape == (40, 64)
+    assert decode_film(stream, 40, 64, of_ddsm=True)[0].shape == (40, 64)
+    upright = encode_ljpeg(image)
+    assert np.array_equal(decode_film(upright, None, None, of_ddsm=True)[0], image)
+
+
+def test_what_a_film_is_warned_of_is_given_with_it():
+    image = film(64, 40)
+    found, told = decode_film(encode_ljpeg(image.reshape(80, 32)), 64, 40, of_ddsm=True)
+    assert np.array_equal(found, image)
+    assert len(told) == 1
+    assert "laid out as the 64 x 40" in told[0]

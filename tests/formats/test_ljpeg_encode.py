@@ -82,6 +82,7 @@ def test_long_codes_are_brought_to_sixteen_bits():
         (np.full((2, 2), 4096, np.uint16), {"precision": 12}),
         (np.zeros((2, 2), np.uint16), {"precision": 17}),
         (np.zeros((2, 2), np.uint16), {"predictor": 0}),
+        (np.zeros((2, 2), np.uint16), {"convention": "pvrg"}),
     ],
 )
 def test_what_cannot_be_written_is_refused(image, settings):

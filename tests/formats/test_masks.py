@@ -107,6 +107,12 @@ def test_a_mask_of_another_size_is_resized_where_the_aspect_agrees(tmp_path):
     assert box_of(roi, (12, 16)) == Box(4, 6, 4, 8)
 
 
+def test_of_a_larger_mask_the_pixel_at_each_centre_counts(tmp_path):
+    mask = np.zeros((3, 3), bool)
+    mask[2, 2] = True
+    assert draw(mask_of(save_mask(tmp_path / "m.png", mask), (2, 2))) == ["..", ".#"]
+
+
 def test_a_mask_of_another_shape_is_refused_by_name(tmp_path):
     roi = save_mask(tmp_path / "m.png", np.ones((6, 8), bool))
     with pytest.raises(ScanError, match=r"m\.png.*6 x 8.*8 x 8"):
@@ -148,3 +154,14 @@ def test_only_outlines_and_masks_become_boxes(tmp_path):
     )
     found = [finding.roi for finding in boxed(findings, (5, 6))]
     assert found == [*rois[:3], Box(0, 0, 5, 5), Box(0, 0, 5, 6)]
+
+
+def test_a_mask_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+    roi = save_mask(tmp_path / "m.png", np.ones((5, 6), bool))
+
+    def refuse(path, *_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(type(tmp_path), "open", refuse)
+    with pytest.raises(MissingFileError, match=r"m\.png: .*Permission denied"):
+        mask_of(roi, (5, 6))

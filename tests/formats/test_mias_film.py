@@ -64,3 +64,15 @@ def test_a_missing_film_and_another_name_are_told(tmp_path):
         read_mias_film(tmp_path / "mdb017ls")
     with pytest.raises(UnknownFormatError, match="its size in its name"):
         read_mias_film(tmp_path / "mdb017.pgm")
+
+
+def test_a_film_that_may_not_be_read_is_named(tmp_path, lying, monkeypatch):
+    path = tmp_path / "mdb017ls"
+    path.write_bytes(lying.tobytes())
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(np, "fromfile", refuse)
+    with pytest.raises(MissingFileError, match=r"mdb017ls: .*Permission denied"):
+        read_mias_film(path)

@@ -123,6 +123,23 @@ def test_what_is_not_known_is_none():
     assert (first.subtlety, first.pathology, first.assessment) == (None, None, 5)
 
 
+def test_many_lines_that_are_not_known_are_one_note():
+    text = TEXT.replace("SUBTLETY 1", "SUBTLETY 1\n" + "x\n" * 9)
+    assert parse_overlay(text)[1].notes == ("a line that is not known: 'x' and 8 more",)
+
+
+def test_more_abnormalities_than_any_film_has_are_refused():
+    with pytest.raises(CorruptFileError, match="101 abnormalities"):
+        parse_overlay("ABNORMALITY 1\n" * 101)
+    assert len(parse_overlay("ABNORMALITY 1\n" * 100)) == 100
+
+
+def test_a_second_word_of_a_quality_is_noted_and_does_not_replace_the_first():
+    second = parse_overlay(TEXT.replace("SHAPE OVAL", "SHAPE OVAL ROUND"))[1]
+    assert second.notes == ("LESION_TYPE has a word out of place: 'ROUND'",)
+    assert second.lesion_types[0].words("SHAPE") == ("OVAL",)
+
+
 def test_a_quality_with_no_value_is_taken_as_not_said():
     text = TEXT.replace("DISTRIBUTION N/A", "DISTRIBUTION")
     assert parse_overlay(text)[0].lesion_types[0].words("DISTRIBUTION") == ()

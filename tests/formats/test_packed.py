@@ -66,3 +66,13 @@ def test_a_file_that_may_not_be_read_is_named(packed, monkeypatch):
     monkeypatch.setattr(type(packed), "read_bytes", refuse)
     with pytest.raises(MissingFileError, match=r"film\.gz: .*Permission denied"):
         read_packed(packed)
+
+
+@pytest.mark.parametrize("asked", ["is_file", "stat"])
+def test_a_file_in_a_folder_that_may_not_be_entered_is_named(packed, monkeypatch, asked):
+    def refuse(path, **_):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(type(packed), asked, refuse)
+    with pytest.raises(MissingFileError, match=r"film\.gz: .*Permission denied"):
+        read_packed(packed)

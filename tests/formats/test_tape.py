@@ -81,6 +81,12 @@ def test_films_without_a_strip_between_them_are_not_cut(part):
     assert films_of(tape) == {}
 
 
+def test_a_black_strip_of_another_width_is_a_part_of_a_film():
+    tape = made_tape()
+    tape[40:52] = 0
+    assert films_of(tape) == {}
+
+
 @pytest.mark.real
 def test_the_genuine_view_holds_its_films_at_a_fifteenth_of_their_size(shared_data):
     tape = read_tape(shared_data / "ddsm/genuine/case4000/TAPE_D_4000_1.COMB.16_PGM")

@@ -27,6 +27,11 @@ def test_bright_strips_are_found_at_every_side(film):
     assert find_borders(film) == Margins(top=4, bottom=9, left=7, right=5)
 
 
+def test_wide_strips_at_the_sides_do_not_hide_one_above(film):
+    film[:, :45], film[:, -45:], film[:4] = 255, 255, 255
+    assert find_borders(film) == Margins(top=4, bottom=0, left=45, right=45)
+
+
 def test_padding_is_found_and_a_bright_strip_inside_it(film):
     film[:, -30:-20] = 255
     film[:, -20:] = 0

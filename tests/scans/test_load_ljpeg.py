@@ -5,7 +5,7 @@ import gzip
 import numpy as np
 import pytest
 
-from mammoscope.core.errors import CorruptFileError
+from mammoscope.core.errors import CorruptFileError, ScanError
 from mammoscope.core.vocabulary import Intent, Laterality, SpacingSource, ViewPosition
 from mammoscope.formats.ljpeg_encode import encode_ljpeg
 from mammoscope.read.find import find_exams
@@ -100,3 +100,60 @@ def test_a_case_folder_is_one_exam_and_its_texts_are_no_scans(case, film):
     assert failures == {}
     assert [len(exam.files) for exam in exams] == [2]
     assert exams[0].exam_id == "case1234"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("nonsense", "is not used"),
+        (ICS.replace("A-1234-1", "A-1235-1"), "calls itself 'A-1235-1'"),
+        (ICS.replace("LEFT_CC", "NOTHING"), "does not tell of this view"),
+    ],
+)
+def test_a_heading_that_does_not_tell_of_the_film_is_not_used(case, film, text, said):
+    path = case / "A_1234_1.LEFT_CC.LJPEG"
+    path.write_bytes(encode_ljpeg(film, header_rows_columns_exchanged=True))
+    (case / "A-1234-1.ics").write_text(text)
+    scan = read_scan(path)
+    assert np.array_equal(scan.image, film)
+    assert scan.spacing_mm is None
+    (warning,) = scan.warnings
+    assert said in warning
+    assert "the size of a pixel is not known" in warning
+
+
+def test_a_film_of_another_name_is_not_turned_but_warned_of(tmp_path, film):
+    path = tmp_path / "film.ljpeg"
+    path.write_bytes(encode_ljpeg(film, header_rows_columns_exchanged=True))
+    scan = read_scan(path)
+    assert scan.image.shape == film.shape[::-1]
+    assert "nor whether rows and columns are exchanged" in scan.warnings[0]
+
+
+def test_a_film_that_was_written_anew_by_the_standard_is_the_same(case, film):
+    path = case / "A_1234_1.LEFT_CC.LJPEG"
+    path.write_bytes(encode_ljpeg(film, convention="t81"))
+    assert np.array_equal(read_scan(path).image, film)
+
+
+@pytest.mark.parametrize("length", [16, 60_000])
+def test_a_frame_header_behind_other_segments_is_found(case, film, length):
+    path = case / "A_1234_1.LEFT_CC.LJPEG"
+    stream = encode_ljpeg(film)
+    segment = b"\xff\xe1" + length.to_bytes(2, "big") + bytes(length - 2)
+    path.write_bytes(stream[:2] + segment + stream[2:])
+    assert np.array_equal(read_scan(path).image, film)
+
+
+def test_a_packed_film_needs_no_second_ending(case, film):
+    path = case / "A_1234_1.LEFT_CC.LJPEG"
+    path.write_bytes(gzip.compress(encode_ljpeg(film)))
+    assert np.array_equal(read_scan(path).image, film)
+
+
+@pytest.mark.parametrize("read", [read_scan, read_file_facts])
+def test_the_small_view_of_a_case_is_no_scan(case, read):
+    path = case / "TAPE_A_1234_1.COMB.16_PGM"
+    path.write_bytes(b"P5\n400 400\n65535\n\n" + bytes(320_000))
+    with pytest.raises(ScanError, match="small view"):
+        read(path)

@@ -104,3 +104,17 @@ def test_site_and_digitizer_name_the_scanner(site, digitizer, scanner):
 def test_a_scanner_that_did_not_stand_at_the_site_is_refused(site, digitizer):
     with pytest.raises(ScanError, match="expected DBA or HOWTEK at A"):
         scanner_of(site, digitizer)
+
+
+@pytest.mark.parametrize(
+    "curve", [curve for pair in CURVES.values() for curve in pair.values()], ids=repr
+)
+def test_the_limits_of_a_curve_are_the_last_levels_between_no_film_and_the_darkest(curve):
+    def density(level):
+        return curve.offset + curve.slope * (np.log10(level) if curve.logarithmic else level)
+
+    # The limits in use for the web page's lines of DBA and Lumisys are right to this, not beyond.
+    slack = 2e-5
+    assert -slack <= density(curve.high) < density(curve.low) <= 4
+    assert density(curve.high + 1) < slack
+    assert curve.low == 0 or density(curve.low - 1) > 4

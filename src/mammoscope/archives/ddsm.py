@@ -5,7 +5,6 @@ What the names mean is in `ddsm_names`, what the outlines mean in `ddsm_findings
 """
 
 import os
-import warnings
 from collections import defaultdict
 from collections.abc import Iterator
 from itertools import islice
@@ -19,7 +18,7 @@ from mammoscope.archives.look import Look
 from mammoscope.archives.pictures import pixel_digest, unreadable
 from mammoscope.core.errors import LayoutError, MammoscopeError, MissingFileError
 from mammoscope.core.records import Problem, Scan
-from mammoscope.formats.ljpeg import decode_ljpeg
+from mammoscope.formats.ljpeg import decode_film
 from mammoscope.formats.packed import read_packed
 
 NAME = ARCHIVE
@@ -34,7 +33,9 @@ _PEEK = 5000
 
 def is_here(folder: Path) -> bool:
     """Tell whether a folder, or one below it, holds a file named as DDSM names its images."""
-    names = (name for _, _, found in islice(os.walk(folder), _PEEK) for name in found)
+    names = (
+        name for _, _, found in islice(os.walk(folder, followlinks=True), _PEEK) for name in found
+    )
     return any(is_name(name) and not name.lower().endswith("_pgm") for name in islice(names, _PEEK))
 
 
@@ -83,17 +84,15 @@ def look(scan: Scan) -> Look:
     sizes = scan.facts.get("film_rows"), scan.facts.get("film_columns")
     rows, columns = (None if size is None else int(size) for size in sizes)
     try:
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always")
-            image = decode_ljpeg(read_packed(scan.path), rows, columns, convention="archive")
+        image, told = decode_film(read_packed(scan.path), rows, columns, of_ddsm=True)
     except MammoscopeError as error:
         return Look(problems=(unreadable(scan, error),))
     if image.ndim != 2:
         what = f"an image of {image.shape[-1]} components; films have one"
         return Look(problems=(Problem(where=str(scan.path), what=what, remedy="get it again"),))
     problems = [
-        Problem(where=str(scan.path), what=str(w.message), remedy="look at it before it is used")
-        for w in told
+        Problem(where=str(scan.path), what=what, remedy="look at it before it is used")
+        for what in told
     ]
     bits = scan.facts.get("bits")
     if bits is not None and int(image.max()) >> int(bits):
@@ -112,14 +111,32 @@ def look(scan: Scan) -> Look:
 
 
 def _listed(folder: Path) -> tuple[list[str], list[Problem]]:
-    """List all files below a folder; links to folders are not followed, since they may go round."""
+    """List all files below a folder, then behind its links, but no folder twice: links go round.
+
+    The folder keeps the name that it is called by, which may say the volume, also where it is a
+    link to one of another name.
+    """
+    top = folder.absolute()
+    top = top.resolve() if ".." in top.parts else top
     failed: list[OSError] = []
-    paths = [
-        os.path.join(place, name)  # noqa: PTH118  (a Path for each of 100,000 files is slow)
-        for place, _, names in os.walk(folder.resolve(), onerror=failed.append)
-        for name in names
-    ]
-    return paths, [
+    problems: list[Problem] = []
+    paths: list[str] = []
+    seen = {_identity(parent) for parent in top.resolve().parents}
+    starts = [str(top)]
+    # Links are put behind what is gone through, so that the folders themselves come first.
+    for start in starts:
+        for place, folders, names in os.walk(start, onerror=failed.append):
+            identity = _identity(place)
+            if identity in seen:
+                folders.clear()
+                problems.append(_goes_round(place))
+                continue
+            seen.add(identity)
+            # A Path for each of 100,000 files is slow.
+            paths += [os.path.join(place, name) for name in names]  # noqa: PTH118
+            below = [os.path.join(place, name) for name in folders]  # noqa: PTH118
+            starts += [path for path in below if os.path.islink(path)]  # noqa: PTH114
+    problems += [
         Problem(
             where=str(error.filename),
             what=f"the folder cannot be listed ({error.strerror})",
@@ -127,6 +144,20 @@ def _listed(folder: Path) -> tuple[list[str], list[Problem]]:
         )
         for error in failed
     ]
+    return paths, problems
+
+
+def _identity(folder: str | Path) -> tuple[int, int]:
+    facts = Path(folder).stat()
+    return facts.st_dev, facts.st_ino
+
+
+def _goes_round(place: str) -> Problem:
+    return Problem(
+        where=place,
+        what="a link to a folder that is read already, or that this one lies in",
+        remedy="remove the link; what it leads to is not read twice",
+    )
 
 
 def _double_numbers(cases: tuple[CaseFiles, ...]) -> Iterator[Problem]:

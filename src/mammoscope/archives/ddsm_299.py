@@ -78,6 +78,11 @@ SHAPES = {
     "ASYMMETRIC_BREAST_TISSUE": FindingKind.ASYMMETRY,
     "FOCAL_ASYMMETRIC_DENSITY": FindingKind.ASYMMETRY,
 }
+_NOT_UNDERSTOOD = (
+    *(ValueError, LookupError, TypeError, AttributeError),
+    # An infinite number, and brackets within brackets without end.
+    *(OverflowError, RecursionError),
+)
 _CASE = re.compile(r"([A-D]_\d{4})_\d")
 _CBIS = re.compile(r"(?:Mass|Calc)-(?:Training|Test)_(P_\d{5})_(?:LEFT|RIGHT)_(?:CC|MLO)")
 
@@ -122,7 +127,7 @@ def read(folder: Path) -> Archive:
         try:
             scan = _scan(folder, row, people)
             cut = int(row["truncated_rows"])
-        except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+        except _NOT_UNDERSTOOD as error:
             what = f"the row of {row.get('file')!r} cannot be understood ({error})"
             problems.append(Problem(where=where, what=what, remedy="get the table again"))
             damage = damage or f"{where}: {what}; get the table again."
@@ -204,7 +209,7 @@ def _scan(folder: Path, row: Mapping[str, str], people: Mapping[str, tuple[str, 
         spacing_mm=spacing_mm,
         spacing_source=None if spacing_mm is None else SpacingSource.ARCHIVE,
         intent=Intent.FILM,
-        breast_density=str(int(float(row["density"]))) if row["density"] else None,
+        breast_density=_density(row["density"]),
         findings=_findings(scan_id, row),
         normal_ground=f"DDSM: volume of normal exams ({row['volume']})" if normal else None,
         facts=_facts(row),
@@ -217,6 +222,13 @@ def _spacing(row: Mapping[str, str]) -> Spacing | None:
         return None
     per_pixel_mm = float(row["resolution_um"]) / 1000 / SIDE_PX
     return float(row["lines"]) * per_pixel_mm, float(row["pixels_per_line"]) * per_pixel_mm
+
+
+def _density(text: str) -> str | None:
+    density = _whole(text)
+    if density not in ("", *"1234"):
+        raise ValueError(f"a density of {text!r}, expected 1 to 4")
+    return density or None
 
 
 def _facts(row: Mapping[str, str]) -> Mapping[str, str]:

@@ -11,11 +11,12 @@ from mammoscope.archives.ddsm_names import CaseFiles
 from mammoscope.core.errors import MammoscopeError
 from mammoscope.core.records import Finding, Problem, Scan
 from mammoscope.core.vocabulary import Intent, SpacingSource
-from mammoscope.formats.ics import VIEWS, Ics, IcsView, read_ics
+from mammoscope.formats.ics import VIEWS, Ics, IcsView, is_heading_of, read_ics
 
 ARCHIVE = "ddsm"
 MIXED_ORDERS = "cancer_15"
-"""The one volume in which dates are known to stand in both orders."""
+"""The one volume in which dates are known to stand in both orders; its sites are `MIXED_SITES`."""
+MIXED_SITES = "BC"
 
 
 def patient_of(volume: str | None, name: str) -> str:
@@ -63,9 +64,10 @@ class CaseReader:
                 self._say(self._case.overlays[view], "its image is not here", "get the LJPEG file")
         missing = [view for view in VIEWS if view not in self._case.images]
         if missing:
+            # Not the case's name: so that cases that lack the same are shown together.
             self._say(
-                self._folder(),
-                f"no image of {', '.join(missing)} of case {self._case.name}",
+                self._case.ics or self._folder(),
+                f"no image of {', '.join(missing)} of this case",
                 "get it, or go on without",
             )
 
@@ -79,23 +81,27 @@ class CaseReader:
             )
             return Ics()
         try:
-            ics = read_ics(path, orders_mixed=self._case.volume == MIXED_ORDERS)
+            ics = read_ics(path, orders_mixed=self._may_mix_orders())
         except MammoscopeError as error:
             self._say(
                 path, str(error).removeprefix(f"{path}: "), "nothing in it is used until then"
             )
             return Ics()
-        named = (ics.filename or "").upper().replace("-", "_").rpartition("_")[0]
-        if ics.filename is not None and named != self._case.name:
+        if not is_heading_of(ics, self._case.name):
             self._say(
                 path,
-                f"it calls itself {ics.filename[:40]!r}, the heading of another case",
+                f"it calls itself {(ics.filename or '')[:40]!r}, the heading of another case",
                 "get it again; nothing in it is used",
             )
             return Ics()
         for note in ics.notes:
             self._say(path, note, _remedy(note))
         return ics
+
+    def _may_mix_orders(self) -> bool:
+        case = self._case
+        # A case that lies alone may be of that volume.
+        return case.volume == MIXED_ORDERS or (case.volume is None and case.site in MIXED_SITES)
 
     def _scan(self, view: str, film: IcsView | None) -> Scan:
         case = self._case

@@ -10,12 +10,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mammoscope.core.records import Problem
+from mammoscope.formats.packed import read_packed
 
+LARGEST_BYTES = 1_000_000
+"""The archive's own has 10,000 bytes."""
 _ROW = re.compile(
     r"(?P<reference>mdb\d{3})\s+(?P<tissue>[FGD])\s+"
     r"(?:(?P<normal>NORM)"
     r"|(?P<word>CALC|CIRC|SPIC|MISC|ARCH|ASYM)\s+(?P<severity>[BM])"
-    r"(?:\s+(?P<x>\d+)\s+(?P<y>\d+)\s+(?P<radius>\d+)|\s+(?P<note>\*NOTE 3\*))?)"
+    r"(?:\s+(?P<x>\d{1,4})\s+(?P<y>\d{1,4})\s+(?P<radius>\d{1,4})|\s+(?P<note>\*NOTE 3\*))?)",
+    re.ASCII,
 )
 _RULE = re.compile(r"[=\-_\s]*")
 _EXPECTED = "a row such as 'mdb001 G CIRC B 535 425 197' or 'mdb003 D NORM'"
@@ -64,12 +68,20 @@ class Info:
 
 
 def read_info(path: Path) -> Info:
-    """Read an Info.txt; a damaged row is a problem, and reading goes on behind it."""
+    """Read an Info.txt; a damaged row is a problem, and reading goes on behind it.
+
+    Raises
+    ------
+    MissingFileError
+        When the file cannot be read.
+    CorruptFileError
+        When it is far larger than any Info.txt.
+    """
     rows: list[InfoRow] = []
     problems: list[Problem] = []
     damage = ""
     # An undecodable byte becomes a mark that fits no row, so it is noticed where it matters.
-    text = path.read_text(encoding="utf-8-sig", errors="replace")
+    text = read_packed(path, LARGEST_BYTES).decode("utf-8-sig", errors="replace")
     for number, raw in enumerate(text.splitlines(), start=1):
         line = raw.strip()
         # Before the first row there is prose; behind it only rows, blanks and rulers.
@@ -99,7 +111,7 @@ def _row(number: int, line: str) -> InfoRow | None:
     if found is None:
         return None
     x, y, radius = (int(found[key]) if found[key] else None for key in ("x", "y", "radius"))
-    if radius == 0 or max(x or 0, y or 0) > _SIDE_PX or found["reference"] == "mdb000":
+    if radius == 0 or max(x or 0, y or 0, radius or 0) > _SIDE_PX or found["reference"] == "mdb000":
         return None
     return InfoRow(
         line=number,

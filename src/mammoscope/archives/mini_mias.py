@@ -21,7 +21,7 @@ from mammoscope.archives.archive import Archive
 from mammoscope.archives.look import Look
 from mammoscope.archives.mias_info import Info, InfoRow, read_info
 from mammoscope.archives.pictures import look_at, pixel_crc
-from mammoscope.core.errors import LayoutError, MissingFileError
+from mammoscope.core.errors import LayoutError, MammoscopeError, MissingFileError
 from mammoscope.core.geometry import Circle
 from mammoscope.core.records import Finding, Problem, Scan
 from mammoscope.core.vocabulary import (
@@ -58,8 +58,11 @@ _SCAN = re.compile(r"(mdb\d{3})\.(pgm|png)", re.IGNORECASE)
 
 def is_here(folder: Path) -> bool:
     """Tell whether a folder holds this archive: an Info.txt that names MIAS's films."""
-    info = _info_of(folder)
-    return info is not None and _says_something(read_info(info))
+    try:
+        info = _info_of(folder)
+        return info is not None and _says_something(read_info(info))
+    except (OSError, MammoscopeError):
+        return False
 
 
 def read(folder: Path) -> Archive:

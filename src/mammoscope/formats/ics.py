@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mammoscope.core.errors import CorruptFileError
+from mammoscope.core.errors import CorruptFileError, MissingFileError
 from mammoscope.core.vocabulary import Laterality, ViewPosition
 from mammoscope.formats.ics_date import IcsDate, read_dates
 from mammoscope.formats.packed import read_packed
@@ -178,14 +178,37 @@ def find_ics(image_path: str | Path) -> Path | None:
     """Find the .ics file that lies beside an image of DDSM; None where there is none.
 
     The .ics is named with hyphens and the image with underscores; capitals do not matter.
+
+    Raises
+    ------
+    MissingFileError
+        When the folder cannot be listed.
     """
     image = Path(image_path)
     name = _IMAGE.fullmatch(image.name)
-    if name is None or not image.parent.is_dir():
+    if name is None:
         return None
     wanted = f"{name[1]}-{name[2]}-{name[3]}.ics".lower()
-    beside = (path for path in image.parent.iterdir() if path.suffix.lower() == ".ics")
-    return next((p for p in sorted(beside) if p.name.lower().replace("_", "-") == wanted), None)
+    try:
+        if not image.parent.is_dir():
+            return None
+        beside = sorted(p for p in image.parent.iterdir() if p.suffix.lower() == ".ics")
+    except OSError as error:
+        raise MissingFileError(
+            f"{image.parent}: the folder cannot be listed ({error.strerror}); allow reading it."
+        ) from error
+    return next((path for path in beside if path.name.lower().replace("_", "-") == wanted), None)
+
+
+def is_heading_of(ics: Ics, case: str) -> bool:
+    """Tell whether an .ics file calls itself by a case's name; one without a name passes.
+
+    Parameters
+    ----------
+    case : site and number, as "A_1234"
+    """
+    named = (ics.filename or "").upper().replace("-", "_").rpartition("_")[0]
+    return ics.filename is None or named == case.upper()
 
 
 def view_of(name: str) -> View | None:
@@ -200,16 +223,25 @@ def view_of(name: str) -> View | None:
 
 def _keyed(text: str, name: str) -> tuple[dict[str, str], list[str]]:
     values: dict[str, str] = {}
-    notes: list[str] = []
+    unknown: list[str] = []
     for line in text.splitlines():
         key, _, rest = " ".join(line.split()).partition(" ")
         if not key:
             continue
         if key not in _KEYS:
-            notes.append(f"a line that is not known: {key[:40]!r}")
+            unknown.append(key[:40])
         elif values.setdefault(key, rest) != rest:
             raise CorruptFileError(f"{name}: two lines {key} say different things; get it again.")
-    return values, notes
+    return values, unknown_lines(unknown)
+
+
+def unknown_lines(keys: list[str]) -> list[str]:
+    """Note lines that are not known, by the words that they begin with: none, or one for all.
+
+    A damaged file can have many thousand of them.
+    """
+    more = f" and {len(keys) - 1} more" if len(keys) > 1 else ""
+    return [f"a line that is not known: {keys[0]!r}{more}"] if keys else []
 
 
 def _whole(values: dict[str, str], key: str, name: str) -> int | None:

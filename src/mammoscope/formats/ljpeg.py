@@ -5,14 +5,15 @@ an error. `decode_ljpeg` reads both conventions. It goes through libjpeg-turbo w
 be proven (`ljpeg_quick`) and else through a plain decoder (`ljpeg_plain`); both give the same bits.
 """
 
+import operator
 import warnings
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mammoscope.core.errors import CorruptFileError, ScanError
+from mammoscope.core.errors import CorruptFileError, MammoscopeError, ScanError
 from mammoscope.formats import ljpeg_quick
 from mammoscope.formats.jpeg_markers import ScanData, Stream, read_stream
 from mammoscope.formats.ljpeg_convention import is_archive
@@ -43,7 +44,7 @@ def is_ljpeg(head: bytes) -> bool:
 
 
 def decode_ljpeg(
-    data: bytes,
+    data: bytes | bytearray | memoryview,
     rows: int | None = None,
     columns: int | None = None,
     *,
@@ -82,6 +83,8 @@ def decode_ljpeg(
         says how many rows are there.
     ScanError
         When it has more pixels than any mammogram.
+    TypeError, ValueError
+        When an argument is none of the above, such as a file's name in place of its bytes.
 
     Notes
     -----
@@ -92,9 +95,15 @@ def decode_ljpeg(
     """
     if (rows is None) != (columns is None):
         raise ValueError("give both rows and columns, or neither")
-    stream = read_stream(bytes(data))
+    if convention not in get_args(Convention):
+        # Any other word would pass for one of them, and give wrong pixels.
+        raise ValueError(f"convention is {convention!r}, expected auto, t81 or archive")
+    stream = read_stream(_octets(data))
     size = (stream.rows, stream.columns)
-    wanted = size if rows is None or columns is None else (rows, columns)
+    wanted = size
+    if rows is not None and columns is not None:
+        # Numbers of numpy would overflow when multiplied.
+        wanted = (operator.index(rows), operator.index(columns))
     if wanted[0] * wanted[1] != size[0] * size[1] or min(wanted) < 1:
         raise CorruptFileError(
             f"The LJPEG stream has {size[0]} x {size[1]} pixels, {wanted[0]} x {wanted[1]} were "
@@ -103,6 +112,52 @@ def decode_ljpeg(
     archive = is_archive(stream) if convention == "auto" else convention == "archive"
     image = _decode(stream, archive=archive, partial=partial)
     return image if wanted == size else _laid_out(stream, image, wanted, archive=archive)
+
+
+def decode_film(
+    data: bytes, rows: int | None, columns: int | None, *, of_ddsm: bool
+) -> tuple[NDArray[Any], tuple[str, ...]]:
+    """Decode a film as `decode_ljpeg` does; give the image, and what was warned of.
+
+    Parameters
+    ----------
+    data, rows, columns : see `decode_ljpeg`
+    of_ddsm : whether the file is named as DDSM names its films. Where its stream does not tell the
+        convention, it is then the archive's; one that was written anew by another program tells.
+        Where no size is given and the header's is wider than high, it has them exchanged: every
+        film of DDSM is higher than wide.
+    """
+    convention: Convention = "auto"
+    if of_ddsm:
+        stream = read_stream(data)
+        convention = _of_film(stream)
+        if rows is None and stream.columns > stream.rows:
+            rows, columns = stream.columns, stream.rows
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        image = decode_ljpeg(data, rows, columns, convention=convention)
+    return image, tuple(str(warning.message) for warning in told)
+
+
+def _of_film(stream: Stream) -> Convention:
+    try:
+        return "archive" if is_archive(stream) else "t81"
+    except MammoscopeError:
+        # What is wrong with the stream itself is said when it is decoded.
+        return "archive"
+
+
+def _octets(data: bytes | bytearray | memoryview) -> bytes:
+    """Take bytes only: bytes() would make some of a number or of a path too."""
+    try:
+        view = memoryview(data)
+    except TypeError:
+        raise TypeError(
+            f"expected the bytes of a stream, such as path.read_bytes(), got {type(data).__name__}"
+        ) from None
+    if view.itemsize != 1:
+        raise TypeError(f"expected single bytes, got items of {view.itemsize}")
+    return data if isinstance(data, bytes) else view.tobytes()
 
 
 def _decode(stream: Stream, *, archive: bool, partial: bool) -> NDArray[Any]:
@@ -159,7 +214,7 @@ def _laid_out(
     flat = image.reshape(-1, *image.shape[2:])[: whole * columns]
     result = flat.reshape(whole, columns, *image.shape[2:])
     exchanged = wanted == (stream.columns, stream.rows)
-    other = _under(stream, wanted, len(result), archive=archive)
+    other = _under(stream, wanted, archive=archive)
     if other is not None and _unevenness(other) < _unevenness(result):
         result = other
     if not exchanged:
@@ -177,13 +232,12 @@ def _laid_out(
     return result
 
 
-def _under(
-    stream: Stream, wanted: tuple[int, int], rows: int, *, archive: bool
-) -> NDArray[Any] | None:
+def _under(stream: Stream, wanted: tuple[int, int], *, archive: bool) -> NDArray[Any] | None:
     """Decode as if only the numbers of the header were wrong; None where that gives no image."""
     other = replace(stream, rows=wanted[0], columns=wanted[1])
     try:
-        return _decode(other, archive=archive, partial=rows < wanted[0])
+        # A stream that is cut short gives as many samples under either line length.
+        return _decode(other, archive=archive, partial=True)
     except CorruptFileError:
         return None
 

@@ -55,6 +55,8 @@ def encode_ljpeg(
         raise ValueError(f"a side of {max(image.shape)} pixels is too long for JPEG")
     if not (2 <= precision <= 16 and 1 <= predictor <= 7):
         raise ValueError(f"there is no precision {precision} or no predictor {predictor}")
+    if convention not in ("archive", "t81"):
+        raise ValueError(f"there is no convention {convention!r}")
     if int(image.max()) >> precision:
         raise ValueError(f"the image has values of more than {precision} bits")
     samples = np.ascontiguousarray(image, np.uint16)

@@ -21,6 +21,7 @@ from mammoscope.core.errors import (
 from mammoscope.core.geometry import Box, Circle, MaskFile, Outline, Roi, bounding_box
 from mammoscope.core.records import Finding
 from mammoscope.formats.dicom_pixels import decode_pixels
+from mammoscope.formats.one_line import one_line
 from mammoscope.formats.raster import LARGEST_PX, is_raster, read_raster
 
 ASPECT_TOLERANCE = 0.01
@@ -117,10 +118,15 @@ def read_stored(path: Path) -> NDArray[Any]:
     MissingFileError, UnknownFormatError, CorruptFileError
         When the file cannot be read.
     """
-    if not path.is_file():
-        raise MissingFileError(f"{path}: there is no such file.")
-    with path.open("rb") as stream:
-        head = stream.read(16)
+    try:
+        if not path.is_file():
+            raise MissingFileError(f"{path}: there is no such file.")
+        with path.open("rb") as stream:
+            head = stream.read(16)
+    except OSError as error:
+        raise MissingFileError(
+            f"{path}: the file cannot be read ({error.strerror}); allow it, or get the file again."
+        ) from error
     if is_raster(head):
         return read_raster(path)
     try:
@@ -136,7 +142,7 @@ def read_stored(path: Path) -> NDArray[Any]:
         ) from error
     except Exception as error:  # whatever meets pydicom first in damaged bytes
         raise CorruptFileError(
-            f"{path}: the DICOM file is damaged or cut short ({error}); get it again."
+            f"{path}: the DICOM file is damaged or cut short ({one_line(error)}); get it again."
         ) from error
     if "PixelData" not in header:
         raise CorruptFileError(f"{path}: the file has no pixels; get it again.")

@@ -91,8 +91,12 @@ def read_mias_film(path: str | Path) -> NDArray[np.uint8]:
             f"{file}: expected a film of MIAS with its size in its name, such as mdb001lm; give it "
             "its own name back."
         )
-    if not file.is_file():
-        raise MissingFileError(f"{file}: there is no such file.")
+    lying = _lying(file, film)
+    return np.ascontiguousarray(np.rot90(lying, 1 if film.side == "l" else -1))
+
+
+def _lying(file: Path, film: Film) -> NDArray[np.uint8]:
+    """Read a film as it lies in its file, shape `film.lying_px`."""
     lines, line_px = film.lying_px
     if file.suffix.lower() == ".pgm":
         lying = read_raster(file)
@@ -102,12 +106,19 @@ def read_mias_film(path: str | Path) -> NDArray[np.uint8]:
                 f"name says {lines} lines of {line_px} bytes; how it lies is not known, get the "
                 "archive's own file."
             )
-    else:
+        return lying
+    try:
+        if not file.is_file():
+            raise MissingFileError(f"{file}: there is no such file.")
         size = file.stat().st_size
-        if size != lines * line_px:
-            raise CorruptFileError(
-                f"{file}: {size} bytes where its name says {lines} lines of {line_px}; get it "
-                "again, unpacked."
-            )
-        lying = np.fromfile(file, dtype=np.uint8).reshape(film.lying_px)
-    return np.ascontiguousarray(np.rot90(lying, 1 if film.side == "l" else -1))
+        octets = np.fromfile(file, dtype=np.uint8, count=lines * line_px)
+    except OSError as error:
+        raise MissingFileError(
+            f"{file}: the file cannot be read ({error.strerror}); allow it, or get the file again."
+        ) from error
+    if size != lines * line_px:
+        raise CorruptFileError(
+            f"{file}: {size} bytes where its name says {lines} lines of {line_px}; get it again, "
+            "unpacked."
+        )
+    return octets.reshape(film.lying_px)

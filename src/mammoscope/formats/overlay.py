@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 from mammoscope.core.errors import CorruptFileError
 from mammoscope.core.geometry import Outline
 from mammoscope.formats.chain_code import digits_along, digits_of, points_of
+from mammoscope.formats.ics import unknown_lines
 from mammoscope.formats.packed import read_packed
 
-LARGEST_BYTES = 20_000_000
+LARGEST_BYTES = 5_000_000
 """Real files have at most some hundred thousand bytes."""
+MOST_ABNORMALITIES = 100
+"""Real files have at most 7."""
 PATHOLOGIES = ("BENIGN", "MALIGNANT", "BENIGN_WITHOUT_CALLBACK", "UNPROVEN")
 LESION_KINDS = ("MASS", "CALCIFICATION", "OTHER")
 QUALITIES = ("SHAPE", "MARGINS", "TYPE", "DISTRIBUTION")
@@ -114,12 +117,16 @@ def parse_overlay(text: str, name: str = "The OVERLAY text") -> tuple[OverlayFin
     Raises
     ------
     CorruptFileError
-        When it holds no abnormality, or an outline is cut short or no chain code: half an outline
-        would enclose another place.
+        When it holds no abnormality, or more than any film has, or an outline is cut short or no
+        chain code: half an outline would enclose another place.
     """
     parts = re.split(r"^[ \t]*ABNORMALITY\b", text, flags=re.MULTILINE)
     if len(parts) < 2:
         raise CorruptFileError(f"{name}: no line ABNORMALITY; expected an OVERLAY file of DDSM.")
+    if len(parts) > MOST_ABNORMALITIES + 1:
+        raise CorruptFileError(
+            f"{name}: {len(parts) - 1} abnormalities, no film has so many; get the file again."
+        )
     found = [_Reader(part, name).finding() for part in parts[1:]]
     notes = list(_heading_notes(parts[0], len(found)))
     first = found[0]
@@ -164,6 +171,7 @@ class _Reader:
         self._named = 0
 
     def finding(self) -> OverlayFinding:
+        unknown: list[str] = []
         for index, line in enumerate(self._lines):
             key, _, rest = " ".join(line.split()).partition(" ")
             if key == "LESION_TYPE":
@@ -174,7 +182,8 @@ class _Reader:
             elif key in ("ASSESSMENT", "SUBTLETY", "PATHOLOGY", "TOTAL_OUTLINES"):
                 self._keep(key, rest)
             elif key and not self._is_chain(line):
-                self._notes.append(f"a line that is not known: {key[:40]!r}")
+                unknown.append(key[:40])
+        self._notes += unknown_lines(unknown)
         return self._made()
 
     def _is_chain(self, line: str) -> bool:

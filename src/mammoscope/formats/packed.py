@@ -26,11 +26,11 @@ def read_packed(path: str | Path, largest: int = LARGEST_BYTES) -> bytes:
         When the packing is damaged or cut short, or the file is too large.
     """
     file = Path(path)
-    if not file.is_file():
-        raise MissingFileError(f"{file}: there is no such file.")
-    if file.stat().st_size > largest:
-        raise _too_large(file, largest)
     try:
+        if not file.is_file():
+            raise MissingFileError(f"{file}: there is no such file.")
+        if file.stat().st_size > largest:
+            raise _too_large(file, largest)
         data = file.read_bytes()
     except OSError as error:
         raise MissingFileError(
@@ -57,5 +57,5 @@ def _unpacked(path: Path, data: bytes, largest: int) -> bytes:
 
 def _too_large(path: Path, largest: int) -> CorruptFileError:
     return CorruptFileError(
-        f"{path}: more than {largest} bytes, expected a file of DDSM's kind; get it again."
+        f"{path}: more than {largest} bytes, no file of its kind has so many; get it again."
     )

@@ -3,7 +3,6 @@
 import base64
 import io
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from html import escape
@@ -33,8 +32,8 @@ from mammoscope.core.vocabulary import (
 from mammoscope.formats.cbis_spacing import film_of
 from mammoscope.formats.dicom import DicomImage, Values, read_dicom, read_facts
 from mammoscope.formats.dicom_facts import DicomFacts
-from mammoscope.formats.ics import find_ics, read_ics, view_of
-from mammoscope.formats.ljpeg import Convention, decode_ljpeg
+from mammoscope.formats.ics import Ics, find_ics, is_heading_of, read_ics, view_of
+from mammoscope.formats.ljpeg import decode_film, is_ljpeg
 from mammoscope.formats.mias_film import film_of as film_of_mias
 from mammoscope.formats.mias_film import read_mias_film
 from mammoscope.formats.packed import read_packed
@@ -49,6 +48,9 @@ share of the picture's range: at most 0.059 and 0.18 on the 1,489 shared scans o
 CBIS-DDSM (`benchmarks/air.py`). A dark photograph can pass; a real scan must not be refused."""
 NAMED_VIEWS = set(ViewPosition) - {ViewPosition.FB, ViewPosition.SIO, ViewPosition.ISO}
 """Views that a word of a file's name can mean; the others are words of other things too."""
+JPEG_HEAD_BYTES = 200_000
+SMALL_VIEW = ".16_pgm"
+"""Ending of DDSM's pictures of four films (`formats.tape`); as PGM they are read one byte off."""
 _WORDS = re.compile(r"[A-Za-z]+")
 
 
@@ -116,8 +118,8 @@ def read_file_facts(path: str | Path) -> FileFacts:
 
     Raises
     ------
-    MissingFileError, UnknownFormatError, CorruptFileError
-        When it cannot be read at all.
+    MissingFileError, UnknownFormatError, CorruptFileError, ScanError
+        When it cannot be read at all, or is the small view of a case of DDSM.
     """
     file = Path(path)
     named = _from_name(file)
@@ -232,11 +234,17 @@ def _told(
 
 
 def _head_of(file: Path) -> bytes:
-    if not file.is_file():
-        raise MissingFileError(f"{file}: there is no such file.")
+    if file.suffix.lower() == SMALL_VIEW:
+        raise ScanError(
+            f"{file}: the small view of a case of DDSM, not a scan; give the LJPEG files beside it."
+        )
     try:
+        if not file.is_file():
+            raise MissingFileError(f"{file}: there is no such file.")
         with file.open("rb") as stream:
             head = stream.read(132)
+            # Of which kind a JPEG is may be told behind other things.
+            head += stream.read(JPEG_HEAD_BYTES) if head.startswith(b"\xff\xd8\xff") else b""
     except OSError as error:
         raise MissingFileError(f"{file}: the file cannot be opened ({error.strerror}).") from error
     if not head:
@@ -246,33 +254,27 @@ def _head_of(file: Path) -> bytes:
 
 def _is_ljpeg(file: Path, head: bytes) -> bool:
     """Tell whether a file is a lossless JPEG as DDSM has them, packed with gzip or not."""
-    # The frame header of the lossless process comes first there.
-    return head.startswith(b"\xff\xd8\xff\xc3") or (
-        head.startswith(b"\x1f\x8b") and file.name.lower().endswith(".ljpeg.gz")
-    )
+    named = file.name.lower().endswith((".ljpeg", ".ljpeg.gz"))
+    return is_ljpeg(head) or (head.startswith(b"\x1f\x8b") and named)
 
 
 def _from_ljpeg(file: Path, named: tuple[Laterality | None, ViewPosition | None]) -> LoadedScan:
     """Read a film of DDSM; the .ics file beside it knows its size and scanner."""
-    beside = find_ics(file)
-    ics = read_ics(beside) if beside else None
+    ics, unsure = _heading_beside(file)
     film = ics.of(view_of(file.name)) if ics else None
     rows, columns = (film.lines, film.pixels_per_line) if film else (None, None)
-    # Only the program behind DDSM is known to write files of such names.
-    convention: Convention = "archive" if view_of(file.name) else "auto"
     try:
-        with warnings.catch_warnings(record=True) as told:
-            warnings.simplefilter("always")
-            image = decode_ljpeg(read_packed(file), rows, columns, convention=convention)
+        image, told = decode_film(
+            read_packed(file), rows, columns, of_ddsm=bool(view_of(file.name))
+        )
     except (FormatError, ScanError) as error:
         raise type(error)(f"{file}: {error}") from error
     if image.ndim != 2:
         raise ScanError(f"{file}: {image.shape[2]} components; a mammogram has one grey channel.")
     side = film.resolution_um / 1000 if film else None
-    unsure = (
-        "no .ics file lies beside it: rows and columns, which DDSM sometimes exchanges, and the "
-        "size of a pixel are not known"
-    )
+    unsure += ": the size of a pixel is not known"
+    if view_of(file.name) is None:
+        unsure += ", nor whether rows and columns are exchanged, as they are in some films of DDSM"
     return LoadedScan(
         path=file,
         image=_large_enough(file, image),
@@ -283,7 +285,7 @@ def _from_ljpeg(file: Path, named: tuple[Laterality | None, ViewPosition | None]
         patient_id=None,
         exam_id=None,
         intent=Intent.FILM,
-        warnings=(*(str(warning.message) for warning in told), *(() if film else (unsure,))),
+        warnings=told if film else (*told, unsure),
         facts=MappingProxyType(
             {
                 "format": "lossless JPEG",
@@ -292,6 +294,20 @@ def _from_ljpeg(file: Path, named: tuple[Laterality | None, ViewPosition | None]
             }
         ),
     )
+
+
+def _heading_beside(file: Path) -> tuple[Ics | None, str]:
+    """Read the .ics file beside a film; and what to say where it does not tell of the film."""
+    beside = find_ics(file)
+    if beside is None:
+        return None, "no .ics file lies beside it"
+    try:
+        ics = read_ics(beside)
+    except FormatError as error:
+        return None, f"the .ics file beside it is not used ({error})"
+    if not is_heading_of(ics, "_".join(re.split("[-_]", file.name)[:2])):
+        return None, f"{beside.name} beside it calls itself {ics.filename!r} and is not used"
+    return ics, f"{beside.name} beside it does not tell of this view"
 
 
 def _from_dicom(
