@@ -295,3 +295,22 @@ def test_a_tiff_of_palette_colours_is_refused(tmp_path: Path):
     palette.save(path)
     with pytest.raises(ScanError, match=r"palette\.tif: .*palette"):
         read_raster(path)
+
+
+def test_a_pgm_of_one_byte_too_many_is_refused_and_not_shifted(tmp_path):
+    path = tmp_path / "view.pgm"
+    path.write_bytes(b"P5\n3 2\n65535\n\n" + bytes(range(12)))
+    with pytest.raises(CorruptFileError, match="one byte more than 2 x 3 pixels"):
+        read_raster(path)
+
+
+def test_a_picture_that_may_not_be_opened_is_named(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    path.write_bytes(b"\x89PNG\r\n\x1a\n")
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "open", refuse)
+    with pytest.raises(MissingFileError, match=r"a\.png: the file cannot be opened \(Permission"):
+        read_raster(path)

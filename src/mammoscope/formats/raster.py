@@ -80,8 +80,11 @@ def read_raster(path: str | Path) -> NDArray[Any]:
         raise MissingFileError(f"{file}: there is no such file.")
     if file.stat().st_size > LARGEST_BYTES:
         raise ScanError(f"{file}: {file.stat().st_size} bytes are more than any mammogram has.")
-    with file.open("rb") as stream:
-        head = stream.read(16)
+    try:
+        with file.open("rb") as stream:
+            head = stream.read(16)
+    except OSError as error:
+        raise MissingFileError(f"{file}: the file cannot be opened ({error.strerror}).") from error
     if not is_raster(head):
         raise UnknownFormatError(
             f"{file}: not a PNG, TIFF, PGM, JPEG or WebP picture; expected a mammogram in one of "
@@ -111,6 +114,12 @@ def _read_pgm(path: Path) -> NDArray[Any]:
             raise CorruptFileError(
                 f"{path}: {len(body)} of {rows * columns * dtype.itemsize} bytes of pixels are "
                 "there; the file was cut short, get it again."
+            )
+        if len(body) == rows * columns * dtype.itemsize + 1:
+            # DDSM's small views have a line feed too many before their pixels; which byte is too
+            # many here nobody can tell.
+            raise CorruptFileError(
+                f"{path}: one byte more than {rows} x {columns} pixels need; save it again."
             )
         image = np.frombuffer(body, dtype, rows * columns)
     else:
