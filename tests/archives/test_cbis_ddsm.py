@@ -274,6 +274,17 @@ def test_rows_that_the_archive_published_and_a_table_lost_are_told(tree: Tree):
     assert "1 of the 2 published findings" in whats(odd(tree.read()))
 
 
+def test_a_scan_that_lost_all_rows_of_one_kind_is_told_where_both_tables_are_here(tree: Tree):
+    # The published tables give P_00016 LEFT CC a mass, and list it among calcifications, too.
+    tree.whole("Calc-Training_P_00016_LEFT_CC")
+    lost = "0 of the 1 published findings of kind Mass of P_00016_LEFT_CC"
+
+    tree.row("Mass-Test_P_90001_LEFT_CC")
+    assert lost not in whats(odd(tree.read()))
+    tree.row("Mass-Training_P_90002_LEFT_CC")
+    assert lost in whats(odd(tree.read()))
+
+
 # The real tables and scans
 
 

@@ -95,6 +95,10 @@ def test_several_boxes_share_out_the_values_of_their_row(make_cbis):
         {"boxes_xywh_800": "[[1, 2, 3]]"},
         {"boxes_xywh_800": "[[1, 2, 0, 4]]"},
         {"boxes_xywh_800": "[[1, 2,"},
+        {"boxes_xywh_800": "[[null, 2, 3, 4]]"},
+        {"boxes_xywh_800": "[[NaN, 2, 3, 4]]"},
+        {"boxes_xywh_800": "5"},
+        {"boxes_xywh_800": "[" * 9000},
         {"pathologies": "MALIGNANT|BENIGN"},
         {"pathologies": "NICE"},
         {"assessment": "9"},
@@ -132,7 +136,7 @@ def test_no_picture_at_all_is_an_error(make_cbis):
 
 def test_a_table_without_the_columns_is_an_error_that_names_some(tmp_path):
     (tmp_path / "labels.csv").write_text("name,age\nx,3\n")
-    with pytest.raises(LayoutError, match=r"expected labels\.csv with the columns .*patient_id"):
+    with pytest.raises(LayoutError, match=r"csv, line 1: expected the columns .*patient_id"):
         read(tmp_path)
 
 
@@ -228,3 +232,25 @@ def test_a_name_that_no_file_can_have_is_a_damaged_row(make_cbis):
     head, first, second = table.read_text().splitlines()
     table.write_text("\n".join((head, first, second.replace("train/00001", "x" * 300))))
     assert "no file has so long a name" in read(folder).damage
+
+
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"], ids=["plain", "marked"])
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_a_table_that_excel_saved_says_the_same(make_cbis, mark, delimiter):
+    folder = make_cbis({}, SECOND)
+    first = open_archive(folder)
+    table = folder / "labels.csv"
+    with table.open(newline="") as stream:
+        rows = list(csv.reader(stream))
+    with table.open("w", newline="") as stream:
+        csv.writer(stream, delimiter=delimiter).writerows(rows)
+    table.write_bytes(mark + table.read_bytes())
+    assert open_archive(folder).scans() == first.scans()
+
+
+def test_a_quotation_mark_that_is_never_closed_swallows_no_row(make_cbis):
+    folder = make_cbis({"mass_shape": '"OVAL'}, SECOND)
+    table = folder / "labels.csv"
+    table.write_text(table.read_text().replace('"""OVAL"', '"OVAL'))
+    with pytest.raises(AnnotationError, match="line 2"):
+        read(folder).scans()

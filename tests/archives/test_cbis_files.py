@@ -90,3 +90,11 @@ def test_no_header_is_read_where_the_folder_s_name_tells(
 
     monkeypatch.setattr(cbis_files, "read_head", refuse)
     assert list(sorted_in(tmp_path).files) == [ONE]
+
+
+def test_what_the_system_hides_beside_a_scan_is_not_seen(tmp_path: Path):
+    path = dicom(tmp_path / str(ONE) / "1.2" / "1-1.dcm")
+    dicom(path.with_name("._1-1.dcm"))
+    dicom(tmp_path / ".Trash" / str(ONE) / "1-1.dcm")
+
+    assert sorted_in(tmp_path) == Sorted(files={ONE: (path,)}, problems=())

@@ -1,6 +1,8 @@
 """Headers read fast: the same as pydicom reads, in every way of writing them."""
 
+import os
 import random
+import signal
 from pathlib import Path
 
 import pydicom
@@ -142,3 +144,18 @@ def test_the_real_headers_are_read_without_pydicom(walked_alone: None):
         assert head.shape_px == (header.Rows, header.Columns)
         assert (head.patient_id, head.description) == (header.PatientID, "full mammogram images")
         assert head.bits == 16
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path):
+    os.mkfifo(tmp_path / "1-1.dcm")
+
+    def waited(*_: object) -> None:
+        pytest.fail("it was opened")
+
+    before = signal.signal(signal.SIGALRM, waited)
+    signal.alarm(5)
+    try:
+        assert read_head(tmp_path / "1-1.dcm") is None
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)

@@ -188,10 +188,16 @@ def test_a_table_of_which_nothing_was_fetched_is_told_once(tree: Tree):
 def test_files_of_which_no_table_tells_are_left_out_and_told(tree: Tree):
     tree.whole(ONE)
     tree.scan("Mass-Training_P_90009_LEFT_CC")
+    tree.scan("Mass-Training_P_90010_LEFT_CC")
+    tree.scan("Mass-Test_P_90011_LEFT_CC")
     archive = tree.read()
 
     assert [scan.scan_id for scan in archive.records] == ["P_90001_LEFT_CC"]
-    assert "no table has a row for Mass-Training_P_90009_LEFT_CC" in whats(odd(archive))
+    # One problem a table: a torn one would make a thousand.
+    assert [problem.what for problem in odd(archive)] == [
+        "no table has a row for Mass-Test_P_90011_LEFT_CC",
+        "no table has a row for Mass-Training_P_90009_LEFT_CC, Mass-Training_P_90010_LEFT_CC",
+    ]
 
 
 def test_a_file_whose_header_names_another_scan_is_left_out_and_told(tree: Tree):

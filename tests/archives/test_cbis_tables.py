@@ -202,3 +202,9 @@ def test_the_published_tables_hold_what_is_known_of_them(shared_data: Path):
 
 def paths(row):
     return [path for path in (row.scan_file, row.cut_out_file, row.mask_file) if path is not None]
+
+
+def test_a_table_that_excel_saved_with_semicolons_says_the_same(tmp_path: Path):
+    plain = read(tmp_path, f"{HEADING}\n{ROW}\n")
+
+    assert read(tmp_path, f"{HEADING}\n{ROW}\n".replace(",", ";")) == plain

@@ -352,6 +352,20 @@ def test_no_path_of_a_dicomdir_may_leave_the_folder(disk, evil):
     assert len(archive.scans()) == 3
 
 
+def test_a_name_in_a_dicomdir_that_no_file_can_have_is_not_here(disk):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        header = pydicom.dcmread(disk / "DICOMDIR")
+        next(r for r in header.DirectoryRecordSequence if "ReferencedFileID" in r)[
+            "ReferencedFileID"
+        ].value = "A" * 5000
+        header.save_as(disk / "DICOMDIR")
+    archive = read(disk)
+
+    assert len(told(archive, "AAA... is not here")) == 1
+    assert len(archive.scans()) == 3
+
+
 def test_a_damaged_dicomdir_is_named_and_the_files_are_read(disk):
     directory = disk / "DICOMDIR"
     directory.write_bytes(directory.read_bytes()[:700])

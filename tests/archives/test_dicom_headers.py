@@ -54,7 +54,12 @@ def test_a_link_that_stays_in_the_folder_is_followed(tmp_path):
 
 @pytest.mark.parametrize(
     ("target", "words"),
-    [("/dev/null", "leads out"), ("../elsewhere", "leads out"), ("nothing", "no plain file")],
+    [
+        ("/dev/null", "leads out"),
+        ("../elsewhere", "leads out"),
+        ("nothing", "no plain file"),
+        ("link", "no plain file"),
+    ],
 )
 def test_links_that_lead_out_or_nowhere_are_told_of(tmp_path, target, words):
     (tmp_path / "in").mkdir()

@@ -193,3 +193,11 @@ def test_a_folder_without_any_scan_is_refused(make):
         path.unlink()
     with pytest.raises(MissingFileError, match="none of the scans"):
         read(folder)
+
+
+def test_what_the_system_hides_beside_a_list_of_outlines_is_not_seen(make):
+    folder = make()
+    (plain,) = folder.rglob("20586934.xml")
+    plain.with_name("._20586934.xml").write_bytes(b"\0\5\x16\7")
+    archive = read(folder)
+    assert (archive.damage, archive.problems) == ("", ())

@@ -92,8 +92,7 @@ def test_rows_know_their_file_and_line(table):
 
 @pytest.mark.parametrize("text", ["\ufeffid,side\r\n1,L\r\n", "id;side\n1;L\n", 'id,side\n"1",L'])
 def test_marks_line_ends_and_separators_are_taken(table, text):
-    delimiter = ";" if ";" in text else ","
-    (row,) = read_csv(table(text), COLUMNS, delimiter).rows
+    (row,) = read_csv(table(text), COLUMNS).rows
     assert dict(row.cells) == {"id": "1", "side": "L"}
 
 
@@ -237,3 +236,11 @@ def test_long_lists_of_names_are_shortened():
 def test_a_name_that_leads_elsewhere_is_refused(name):
     with pytest.raises(ValueError, match="no name of a file"):
         plain_name(name)
+
+
+def test_a_word_that_is_not_known_is_told_as_such(table):
+    sides = {"L": "left"}
+    found = read_csv(table("id,side,age\n7,X,44\n"), COLUMNS)
+    _, (problem,), damage = records_of(found, lambda row: sides[row["side"]])
+    assert problem.what == "the row cannot be understood ('X' is no word known here)"
+    assert problem.what in damage

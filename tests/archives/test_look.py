@@ -1,6 +1,7 @@
 """Scans are looked into by workers that may hang, crash or be many."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -28,7 +29,7 @@ scans = [
     for n in sys.argv[1:]
 ]
 for scan, seen in look_into(scans, looker.look, workers=2, seconds=1.5):
-    print(scan.scan_id, seen.digest, *(p.what for p in seen.problems), sep="|")
+    print(scan.scan_id, seen.digest, *(p.what for p in seen.problems), sep="|", flush=True)
 """
 LOOKER = """
 import os, time
@@ -38,6 +39,8 @@ def look(scan):
         time.sleep(600)
     if "crash" in scan.scan_id:
         os.abort()
+    if "locked" in scan.scan_id:
+        raise PermissionError(13, "Permission denied", "locked.png")
     return Look(digest=scan.scan_id.upper())
 """
 
@@ -97,3 +100,53 @@ def test_progress_and_problems_come_back_scan_by_scan():
     assert [scan.scan_id for scan, _ in answers] == ["s0", "s1", "s2"]
     assert [look.problems[0].what for _, look in answers] == ["there is no such file."] * 3
     assert told == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_a_file_that_may_not_be_opened_is_told_as_such(run_script):
+    assert run_script("locked", "a") == [
+        "locked|None|it cannot be opened (Permission denied)",
+        "a|A",
+    ]
+
+
+def test_ctrl_c_ends_at_once_with_one_trace_and_no_process_left(tmp_path, run_script):
+    command = [sys.executable, str(tmp_path / "script.py"), "a", "hang1", "hang2"]
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        start_new_session=True,
+    ) as running:
+        assert running.stdout.readline() == "a|A\n"
+        began = time.monotonic()
+        # As a terminal does: to the program and to all that it started.
+        os.killpg(running.pid, signal.SIGINT)
+        _, said = running.communicate(timeout=30)
+    assert time.monotonic() - began < 1.4
+    assert said.count("Traceback") == 1
+    assert said.rstrip().endswith("KeyboardInterrupt")
+    with pytest.raises(ProcessLookupError):
+        _wait_until_gone(running.pid)
+
+
+def _wait_until_gone(group):
+    for _ in range(50):
+        os.killpg(group, 0)
+        if not _alive(group):
+            raise ProcessLookupError
+        time.sleep(0.1)
+
+
+def _alive(group):
+    """Processes of a group that are more than an entry which nobody has collected."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, its_group = stat.read_text().rpartition(")")[2].split()[:3]
+        except OSError:
+            continue
+        if int(its_group) == group and state != "Z":
+            found.append(stat)
+    return found

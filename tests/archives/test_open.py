@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mammoscope.archives.open import _MODULES, NAMES, open_archive
+from mammoscope.archives import open as opening
+from mammoscope.archives.open import _MODULES, NAMES, SAME_FILMS, open_archive, share_films
 from mammoscope.core.errors import LayoutError, MissingFileError, UnknownNameError
 
 SMALL = ("mini-mias", "cbis-ddsm-800")
@@ -94,3 +95,27 @@ def test_shared_folders_tell_by_themselves_what_they_are(shared_data, place, nam
 @pytest.mark.parametrize("name", SMALL)
 def test_a_notebook_is_told_the_archive_s_name(folders, name):
     assert name in open_archive(name, folders[name]())._repr_html_()
+
+
+def test_a_folder_that_may_not_be_opened_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(opening.os, "access", lambda *_: False)
+    for arguments in ((tmp_path,), ("mini-mias", tmp_path)):
+        with pytest.raises(MissingFileError, match=r"may not be opened; change its permissions"):
+            open_archive(*arguments)
+
+
+def test_a_table_that_cannot_be_opened_is_named(tmp_path):
+    # A link that leads nowhere meets the system's refusal as a locked file does.
+    table = tmp_path / "mass_case_description_train_set.csv"
+    table.symlink_to(tmp_path / "nowhere")
+    with pytest.raises(MissingFileError, match=rf"{table}: it cannot be opened \(No such file"):
+        open_archive("cbis-ddsm", tmp_path)
+
+
+def test_archives_of_the_same_patients_are_known():
+    assert set().union(*SAME_FILMS) <= set(NAMES)
+    assert share_films("cbis-ddsm", "cbis-ddsm-800")
+    assert share_films("ddsm", "cbis-ddsm")
+    assert share_films("rsna", "rsna")
+    assert not share_films("mini-mias", "cbis-ddsm")
+    assert not share_films("rsna", "")

@@ -149,3 +149,10 @@ def test_other_folders_are_not_taken_for_it(make, tmp_path_factory):
 def test_a_folder_without_any_scan_is_refused(make):
     with pytest.raises(MissingFileError, match="none of the scans"):
         read(make(FREE, files=False))
+
+
+def test_what_the_system_hides_beside_a_scan_is_not_seen(make):
+    folder = make(*ALL)
+    scan = next((folder / "train_images").glob("*/*"))
+    scan.with_name(f"._{scan.name}").write_bytes(b"\0\5\x16\7")
+    assert read(folder).problems == ()

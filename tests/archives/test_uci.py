@@ -157,3 +157,16 @@ def test_the_oddities_of_the_real_tables_are_told(real):
     assert "139 ids are in wdbc and in wpbc" in seen
     assert real.scans() == ()
     assert isinstance(real.tables["wdbc"], pl.DataFrame)
+
+
+def test_what_the_targets_codes_mean_is_as_the_names_files_say():
+    said = {
+        name: next(dict(c.codes) for c in table.columns if c.name == table.target)
+        for name, table in TABLES.items()
+    }
+    assert said == {
+        "wisconsin-original": {"2": "benign", "4": "malignant"},
+        "wdbc": {"B": "benign", "M": "malignant"},
+        "wpbc": {"N": "nonrecurrent", "R": "recurrent"},
+        "mammographic-mass": {"0": "benign", "1": "malignant"},
+    }

@@ -201,3 +201,13 @@ def test_other_folders_are_not_taken_for_it(make, tmp_path_factory):
 def test_a_folder_without_any_scan_is_refused(make):
     with pytest.raises(MissingFileError, match="none of the scans"):
         read(make(({}, []), files=False))
+
+
+def test_a_breast_rated_1_of_which_the_other_table_says_nothing_is_not_called_free(make):
+    folder = make(({"breast_birads": "BI-RADS 1"}, None), ({"image_id": "b"}, [BOX]))
+    table = folder / "finding_annotations.csv"
+    lines = table.read_text().splitlines(keepends=True)
+    table.write_text("".join(line for line in lines if "No Finding" not in line))
+    first = next(scan for scan in read(folder).scans() if scan.scan_id == SCAN["image_id"])
+
+    assert (first.findings, first.normal_ground) == (None, None)

@@ -46,9 +46,9 @@ def calls(stand_in):
     made = []
     made_up = {"result": make_evaluation()}
 
-    def evaluate(model, archive, *, resamples, seed, limit, progress):
+    def evaluate(model, archive, *, resamples, seed, limit, spacing_um, progress):
         progress(1, 2)
-        made.append((model, archive, resamples, seed, limit))
+        made.append((model, archive, resamples, seed, limit, spacing_um))
         return made_up["result"]
 
     stand_in("mammoscope.archives.open", open_archive=lambda name, folder: (name, folder))
@@ -61,10 +61,10 @@ def calls(stand_in):
 def test_what_is_typed_is_handed_on(run, calls):
     ended = run(
         *("evaluate", "default", "--archive", "mini-mias", "a b"),
-        *("--limit", 3, "--resamples", 50, "--seed", 7),
+        *("--limit", 3, "--resamples", 50, "--seed", 7, "--spacing-um", 47.7),
     )
     assert ended.code == 0
-    assert calls[1] == ("model default", ("mini-mias", Path("a b")), 50, 7, 3)
+    assert calls[1] == ("model default", ("mini-mias", Path("a b")), 50, 7, 3, 47.7)
 
 
 def test_the_table_holds_figures_with_their_intervals(run, calls):

@@ -10,7 +10,7 @@ from pydicom.dataset import Dataset
 
 from mammoscope.core.vocabulary import Intent, Laterality, ViewPosition
 from mammoscope.formats.dicom import read_facts
-from mammoscope.formats.dicom_facts import VIEW_CODES, cbis_name, facts_of
+from mammoscope.formats.dicom_facts import VIEW_CODES, cbis_name, exam_of, facts_of
 
 IMPLICIT, EXPLICIT, BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
 LEFT, RIGHT = Laterality.LEFT, Laterality.RIGHT
@@ -323,3 +323,19 @@ def test_a_header_cut_short_beyond_its_beginning_is_none_of_a_mammogram(write_di
     path = write_dicom(np.ones((300, 300), np.uint16), LongCodeValue="x" * 100_000)
     path.write_bytes(path.read_bytes()[:80_000])
     assert "photometric interpretation ''" in read_facts(path).unfit
+
+
+@pytest.mark.parametrize(
+    ("study", "patient", "cbis", "exam"),
+    [
+        ("1.2", "ann", None, "1.2"),
+        (None, "ann", None, "ann"),
+        (None, None, None, "place"),
+        ("1.2", None, None, "1.2"),
+        ("1.2", "P_00001", "Mass-Test_P_00001_LEFT_CC", "P_00001"),
+    ],
+)
+def test_an_exam_is_the_study_else_the_patient_else_the_folder_and_in_cbis_the_patient(
+    study, patient, cbis, exam
+):
+    assert exam_of(study, patient, cbis, "place") == exam

@@ -1,15 +1,16 @@
 """A model measured on an archive."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from mammoscope.archives.archive import Archive
 from mammoscope.core.errors import ArchiveError
-from mammoscope.core.geometry import Box
+from mammoscope.core.geometry import Box, MaskFile
 from mammoscope.core.records import Finding, Scan
 from mammoscope.core.vocabulary import FindingKind, Laterality, Pathology, SpacingSource
-from mammoscope.read.evaluate import digest_of, evaluate
+from mammoscope.read.evaluate import digest_of, evaluate, outcome_of
 
 
 def make_archive(folder, write_scan, patients=24):
@@ -79,6 +80,40 @@ def test_the_digest_tells_archives_apart_and_not_their_folders(tmp_path, write_s
         (tmp_path / name).mkdir()
         digests.append(digest_of(make_archive(tmp_path / name, write_scan, patients).scans()))
     assert digests[0] == digests[1] != digests[2]
+
+
+def test_the_digest_follows_a_mask_and_not_its_folder(tmp_path, write_scan):
+    digests = []
+    for name, size in (("a", 10), ("b", 10), ("c", 11)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "mask.dcm").write_bytes(bytes(size))
+        archive = make_archive(tmp_path / name, write_scan, 2)
+        scan = archive.scans()[0]
+        marked = replace(scan.findings[0], roi=MaskFile(tmp_path / name / "mask.dcm"))
+        digests.append(digest_of([replace(scan, findings=(marked,))]))
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_films_of_the_training_patients_in_another_archive_count_as_trained_on(
+    tmp_path, write_scan, model
+):
+    contract = replace(model.contract, origin={"archives": "mini-mias, cbis-ddsm-800"})
+    trained = replace(model, contract=contract)
+    for name, seen in (("ddsm", True), ("mias-50um", True), ("rsna", False)):
+        archive = replace(make_archive(tmp_path, write_scan, 2), name=name)
+        assert evaluate(trained, archive, resamples=50)["dataset"]["trained_on"] is seen
+
+
+def test_a_spacing_that_is_given_is_that_of_scans_whose_archive_knows_none(
+    tmp_path, write_scan, model
+):
+    known, unknown = make_archive(tmp_path, write_scan, 2).scans()
+    unknown = replace(unknown, spacing_mm=None, spacing_source=None)
+    with pytest.raises(ArchiveError, match="give --spacing-um"):
+        outcome_of(model, unknown)
+    told = outcome_of(model, unknown, spacing_um=300)
+    assert (told.spacing_mm, told.strata["spacing_source"]) == ((0.3, 0.3), "user")
+    assert outcome_of(model, known, spacing_um=300).spacing_mm == (0.2, 0.2)
 
 
 def test_limit_takes_the_first_patients(tmp_path, write_scan, model):

@@ -201,3 +201,12 @@ def test_a_folder_without_scans_is_an_error(tmp_path: Path, content: str | None)
 def test_a_missing_path_is_named(tmp_path: Path):
     with pytest.raises(MissingFileError, match="gone: there is no such file or folder"):
         find_exams([write_png(tmp_path / "a.png"), tmp_path / "gone"])
+
+
+def test_a_link_that_leads_round_in_a_circle_is_told(tmp_path: Path):
+    write_png(tmp_path / "a.png")
+    (tmp_path / "b.png").symlink_to(tmp_path / "b.png")
+    exams, failures = find_exams([tmp_path])
+
+    assert [file_names(exam.files) for exam in exams] == [["a.png"]]
+    assert list(failures) == [str(tmp_path / "b.png")]

@@ -17,7 +17,7 @@ from types import MappingProxyType
 import polars as pl
 
 from mammoscope.archives.archive import Archive
-from mammoscope.archives.author_tiles_read import CLASSES, read_author_tiles, read_labels
+from mammoscope.archives.author_tiles_read import CLASSES, read_labels, verify_tiles
 from mammoscope.core.errors import LayoutError, MammoscopeError
 from mammoscope.core.records import Problem
 from mammoscope.formats.npy import map_npy
@@ -80,7 +80,7 @@ def read(folder: Path) -> Archive:
 
     The archive's one table, "files", has the columns file, recipe, part ("train", "validation",
     "test", "mias") and tiles (null where the file cannot be read). Take the tiles themselves with
-    `read_author_tiles`; `check_tiles` verifies every one.
+    `mammoscope.archives.author_tiles_read.read_author_tiles`; `check_tiles` verifies every one.
 
     Raises
     ------
@@ -130,11 +130,11 @@ def check_tiles(folder: Path) -> tuple[pl.DataFrame, tuple[Problem, ...]]:
     problems: list[Problem] = []
     for file in sorted(_files(folder), key=lambda file: file.path.name):
         try:
-            tiles = read_author_tiles(file.path)
+            labels = verify_tiles(file.path)
         except MammoscopeError as error:
             problems.append(_unreadable(file.path, error))
             continue
-        counted = Counter(CLASSES[label] for label in tiles.label.tolist())
+        counted = Counter(CLASSES[label] for label in labels.tolist())
         rows += [(file.path.name, name, counted[name]) for name in CLASSES if counted[name]]
     table = pl.DataFrame(
         rows, schema={"file": pl.String, "class": pl.String, "tiles": pl.Int64}, orient="row"

@@ -4,6 +4,7 @@ Labels are integers by `CLASSES`; recipe 7 has them one-hot. `label_normal` is 0
 and 1 for all others. Names are the text of a NumPy string: UTF-32, little-endian.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -73,14 +74,30 @@ def read_author_tiles(path: str | Path) -> AuthorTiles:
     images = np.empty((count, SIDE_PX, SIDE_PX), dtype=np.uint8)
     label = np.empty(count, dtype=np.int64)
     names: list[str] = []
-    for record in read_records(file):
-        where = f"{file}: record {record.number} at byte {record.offset}"
-        image, label[record.number], name = _tile(where, record)
-        images[record.number] = image
+    for number, (image, its_label, name) in enumerate(_tiles(file)):
+        images[number], label[number] = image, its_label
         names.append(name)
     return AuthorTiles(
         images=images, label=label, label_normal=_not_normal(label), names=tuple(names)
     )
+
+
+def verify_tiles(path: str | Path) -> NDArray[np.int64]:
+    """Read every tile of a file as `read_author_tiles` does, but keep only the labels.
+
+    Returns
+    -------
+    ndarray of shape (tiles,), int64, 0 to 4 by `CLASSES`
+
+    Raises
+    ------
+    MissingFileError, UnknownFormatError, CorruptFileError
+        As `read_author_tiles`.
+    """
+    file = Path(path)
+    if file.suffix == ".npy":
+        return _from_arrays(file).label
+    return np.array([label for _, label, _ in _tiles(file)], dtype=np.int64)
 
 
 def read_labels(path: str | Path) -> NDArray[np.int64]:
@@ -143,6 +160,11 @@ def _names(file: Path) -> tuple[str, ...] | None:
             "again."
         )
     return tuple(names.tolist())
+
+
+def _tiles(file: Path) -> Iterator[tuple[NDArray[np.uint8], int, str]]:
+    for record in read_records(file):
+        yield _tile(f"{file}: record {record.number} at byte {record.offset}", record)
 
 
 def _tile(where: str, record: Record) -> tuple[NDArray[np.uint8], int, str]:

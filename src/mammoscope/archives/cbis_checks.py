@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from mammoscope.archives.cbis_files import Files
-from mammoscope.archives.cbis_tables import KINDS, PARTS, TableRow
+from mammoscope.archives.cbis_tables import KINDS, PARTS, Series, TableRow
+from mammoscope.archives.label_tables import some
 from mammoscope.core.records import Problem
 from mammoscope.core.vocabulary import FindingKind, Split
 from mammoscope.formats.cbis_spacing import match_of
@@ -71,16 +72,23 @@ def _table(row: TableRow) -> str:
 
 def _unnamed(by_scan: Rows, files: Files) -> Iterator[Problem]:
     named = {name for rows in by_scan.values() for row in rows for name in (row.scan, row.series)}
+    of_table: dict[tuple[str, str], list[Series]] = {}
     for series in sorted(files.keys() - named, key=str):
+        of_table.setdefault((series.kind, series.part), []).append(series)
+    for (kind, part), strange in of_table.items():
+        # Where a table is missing or torn, it may be a thousand.
         yield Problem(
-            where=str(files[series][0]),
-            what=f"no table has a row for {series}",
-            remedy="get the four tables again; it is left out",
+            where=str(files[strange[0]][0]),
+            what=f"no table has a row for {some([str(series) for series in strange])}",
+            remedy=f"get the table of {kind}-{part} again; they are left out",
         )
 
 
 def _lost_rows(by_scan: Rows) -> Iterator[Problem]:
     """Compare the scans that the archive published with how many findings it gave them."""
+    # Of a kind whose tables are not both here, a scan may have more.
+    tables = {(row.series.kind, row.series.part) for row in _rows(by_scan)}
+    whole = {kind for kind in KINDS if all((kind, part) in tables for part in PARTS)}
     for scan_id, rows in sorted(by_scan.items()):
         match = match_of(scan_id)
         if match is None:
@@ -91,11 +99,12 @@ def _lost_rows(by_scan: Rows) -> Iterator[Problem]:
         }
         for kind, word in KINDS.items():
             own = [row for row in rows if row.series.kind == kind]
-            if own and len(own) < published[word]:
+            if (own or kind in whole) and len(own) < published[word]:
                 yield Problem(
-                    where=own[0].where,
-                    what=f"{len(own)} of the {published[word]} published findings of {own[0].scan}",
-                    remedy="get the table again: rows were lost",
+                    where=(own or rows)[0].where,
+                    what=f"{len(own)} of the {published[word]} published findings of kind {kind} "
+                    f"of {scan_id}",
+                    remedy="get the tables again: rows were lost",
                 )
 
 

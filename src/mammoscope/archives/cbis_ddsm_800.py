@@ -4,16 +4,17 @@ The pictures were squashed to squares. Nothing is resized here: a scan's record 
 of the squashed grid, whose rows and columns differ, and resampling by it undoes the squash.
 """
 
-import csv
 import json
 from collections.abc import Iterator, Mapping
+from math import isfinite
 from pathlib import Path
 from types import MappingProxyType
 
 from mammoscope.archives.archive import Archive
+from mammoscope.archives.label_tables import Row, heading_of, read_csv, records_of
 from mammoscope.archives.look import Look
 from mammoscope.archives.pictures import file_named, look_at
-from mammoscope.core.errors import AnnotationError, LayoutError, MissingFileError
+from mammoscope.core.errors import LayoutError, MissingFileError
 from mammoscope.core.geometry import Box
 from mammoscope.core.records import Finding, Problem, Scan
 from mammoscope.core.vocabulary import (
@@ -26,6 +27,7 @@ from mammoscope.core.vocabulary import (
     Split,
     ViewPosition,
 )
+from mammoscope.formats.one_line import one_line
 
 NAME = "cbis-ddsm-800"
 TABLE = "labels.csv"
@@ -66,15 +68,7 @@ PATHOLOGIES = {
 
 def is_here(folder: Path) -> bool:
     """Tell whether a folder holds this archive, by the heading of its table."""
-    table = folder / TABLE
-    if not table.is_file():
-        return False
-    with table.open(encoding="utf-8", errors="replace", newline="") as stream:
-        try:
-            heading = next(csv.reader(stream), [])
-        except csv.Error:
-            return False
-    return set(COLUMNS) <= set(heading)
+    return set(COLUMNS) <= set(heading_of(folder / TABLE))
 
 
 def read(folder: Path) -> Archive:
@@ -91,25 +85,15 @@ def read(folder: Path) -> Archive:
         scans are asked for.
     """
     table = folder / TABLE
-    if not is_here(folder):
+    if not table.is_file():
         raise LayoutError(
-            f"{folder}: expected {TABLE} with the columns of {NAME} "
-            f"({', '.join(COLUMNS[:5])}, ...); "
-            "give the folder that holds it."
+            f"{folder}: expected {TABLE} and the pictures that it names; "
+            "give the folder that holds them."
         )
+    made, problems, damage = records_of(read_csv(table, COLUMNS), lambda row: _scan(folder, row))
     scans: dict[str, Scan] = {}
-    problems: list[Problem] = []
-    damage = ""
-    for line, row in _rows(table):
-        where = f"{table}, line {line}"
-        try:
-            scan = _scan(folder, row)
-        except (ValueError, KeyError, TypeError) as error:
-            what = f"the row of {row.get('file')!r} cannot be understood ({error})"
-            problems.append(Problem(where=where, what=what, remedy="get the table again"))
-            damage = damage or f"{where}: {what}; get the table again."
-            continue
-        problems.extend(_doubts(where, scan, again=scan.scan_id in scans))
+    for row, scan in made:
+        problems.extend(_doubts(row.where, scan, again=scan.scan_id in scans))
         scans.setdefault(scan.scan_id, scan)
     there = {scan_id: scan for scan_id, scan in scans.items() if scan.path.is_file()}
     if scans and not there:
@@ -127,18 +111,6 @@ def read(folder: Path) -> Archive:
         damage=damage,
         look=_look,
     )
-
-
-def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    with table.open(encoding="utf-8", errors="replace", newline="") as stream:
-        reader = csv.DictReader(stream)
-        try:
-            for row in reader:
-                yield reader.line_num, row
-        except csv.Error as error:
-            raise AnnotationError(
-                f"{table}, line {reader.line_num}: no table of text ({error}); get it again."
-            ) from error
 
 
 def _look(scan: Scan) -> Look:
@@ -198,9 +170,7 @@ def _incomplete(
             )
 
 
-def _scan(folder: Path, row: Mapping[str, str]) -> Scan:
-    if None in row or None in row.values():
-        raise ValueError("it has more or fewer cells than the heading")
+def _scan(folder: Path, row: Row) -> Scan:
     file = file_named(row["file"])
     scan_id = f"{row['patient_id']}_{row['side']}_{row['view']}"
     known = row["spacing_um"] != ""
@@ -227,9 +197,9 @@ def _scan(folder: Path, row: Mapping[str, str]) -> Scan:
     )
 
 
-def _findings(scan_id: str, row: Mapping[str, str]) -> Iterator[Finding]:
+def _findings(scan_id: str, row: Row) -> Iterator[Finding]:
     """One finding a box; columns that differ by lesion hold one value each, joined by bars."""
-    boxes = json.loads(row["boxes_xywh_800"])
+    boxes = _boxes(row["boxes_xywh_800"])
     for index, (left, top, width, height) in enumerate(boxes):
         own = {key: _by_lesion(row, key, index, len(boxes)) for key in BY_LESION}
         yield Finding(
@@ -247,7 +217,17 @@ def _findings(scan_id: str, row: Mapping[str, str]) -> Iterator[Finding]:
         )
 
 
-def _by_lesion(row: Mapping[str, str], key: str, index: int, count: int) -> str:
+def _boxes(text: str) -> list[list[float]]:
+    try:
+        boxes: list[list[float]] = json.loads(text)
+        if all(isfinite(sum(box)) and len(box) == 4 for box in boxes):
+            return boxes
+    except (ValueError, TypeError, RecursionError):
+        pass
+    raise ValueError(f"{one_line(text)!r} is no list of boxes of four numbers")
+
+
+def _by_lesion(row: Row, key: str, index: int, count: int) -> str:
     values = row[key].split("|")
     if len(values) != count:
         raise ValueError(f"{key} has {len(values)} values for {count} boxes")

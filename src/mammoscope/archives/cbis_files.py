@@ -54,7 +54,9 @@ def list_files(folder: Path) -> Listing:
     tables: dict[str, Path] = {}
     metadata: list[Path] = []
     for place, folders, names in os.walk(folder):
-        folders.sort()
+        # Hidden ones are of the system's making: beside a scan, macOS keeps "._1-1.dcm".
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        names = [name for name in names if not name.startswith(".")]
         here = Path(place)
         images = sorted(name for name in names if name.lower().endswith(".dcm"))
         if images:

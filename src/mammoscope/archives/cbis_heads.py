@@ -43,6 +43,9 @@ class Head:
 def read_head(path: Path) -> Head | None:
     """Read what is needed of a header, no pixels; None where it cannot be read."""
     try:
+        # Whatever else bears such a name, a pipe say, would be waited for without end.
+        if not path.is_file():
+            return None
         with path.open("rb") as stream:
             beginning = stream.read(BEGINNING)
     except OSError:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from mammoscope.archives.label_tables import delimiter_of
 from mammoscope.core.records import Problem
 from mammoscope.core.vocabulary import Assessment, FindingKind, Pathology, Split
 
@@ -142,7 +143,9 @@ def read_tables(paths: Mapping[str, Path]) -> Tables:
 def _cells(table: Path) -> Iterator[tuple[int, dict[str, str | None]]]:
     """Read a table's rows by the names of its columns; a table that is none is one bad row."""
     with table.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
-        reader = csv.reader(stream, strict=True)
+        delimiter = delimiter_of(stream.readline(10_000))
+        stream.seek(0)
+        reader = csv.reader(stream, delimiter=delimiter, strict=True)
         try:
             heading = [cell.strip().lower().replace("_", " ") for cell in next(reader, [])]
             missing = {*COLUMNS, *WORDS[TABLES[table.name.lower()][0]]} - set(heading)

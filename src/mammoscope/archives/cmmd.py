@@ -51,7 +51,7 @@ Breast = tuple[str, Laterality | None]
 def is_here(folder: Path) -> bool:
     """Tell whether a folder holds this archive, by its table's name or heading."""
     return (folder / SHEET).is_file() or {"ID1", "LeftRight", "classification"} <= set(
-        heading_of(folder / TABLE, _delimiter(folder / TABLE))
+        heading_of(folder / TABLE)
     )
 
 
@@ -97,14 +97,9 @@ def read(folder: Path) -> Archive:
     )
 
 
-def _delimiter(table: Path) -> str:
-    # Excel separates by semicolons in countries that write a comma in decimal numbers.
-    return ";" if len(heading_of(table, ";")) > len(heading_of(table, ",")) else ","
-
-
 def _read_table(folder: Path) -> Table:
     if (folder / TABLE).is_file():
-        return read_csv(folder / TABLE, COLUMNS, _delimiter(folder / TABLE))
+        return read_csv(folder / TABLE, COLUMNS)
     if (folder / SHEET).is_file():
         return read_sheet(folder / SHEET, COLUMNS)
     raise LayoutError(

@@ -1,8 +1,7 @@
 """Any folder of DICOM mammograms: a disk with its DICOMDIR, or a tree of files of any names.
 
-Scans of one study are one exam (DICOM PS3.3, A.1.2). In CBIS-DDSM every scan is a study of its own,
-so there the patient's scans are joined. What is no mammogram is told of and left out. A folder does
-not say what was found, so every scan's findings are None.
+What is no mammogram is told of and left out. A folder does not say what was found, so every scan's
+findings are None.
 """
 
 import os
@@ -20,7 +19,7 @@ from mammoscope.archives.label_tables import some
 from mammoscope.core.errors import LayoutError, MammoscopeError
 from mammoscope.core.records import Problem, Scan
 from mammoscope.core.vocabulary import Intent, SpacingSource
-from mammoscope.formats.dicom_facts import DicomFacts
+from mammoscope.formats.dicom_facts import DicomFacts, exam_of
 from mammoscope.formats.dicomdir import read_dicomdir
 from mammoscope.formats.one_line import one_line
 
@@ -99,13 +98,11 @@ def why_left_out(facts: DicomFacts) -> str | None:
 def scan_of(folder: Path, path: Path, facts: DicomFacts) -> Scan:
     """Make the record of a DICOM file below `folder` from its header alone.
 
-    A scan's id is its SOP Instance UID, else its path; an exam's is the study, else the patient,
-    else the folder. Without a patient id, the exam stands for the patient.
+    A scan's id is its SOP Instance UID, else its path. Without a patient id, the exam stands for
+    the patient.
     """
     place = path.relative_to(folder)
-    exam = facts.study_uid or facts.patient_id or place.parent.as_posix()
-    if facts.cbis_scan and facts.patient_id:
-        exam = facts.patient_id
+    exam = exam_of(facts.study_uid, facts.patient_id, facts.cbis_scan, place.parent.as_posix())
     return Scan(
         scan_id=facts.sop_uid or place.as_posix(),
         archive=NAME,
@@ -173,7 +170,7 @@ def _as_directory_says(folder: Path, files: list[Path]) -> tuple[list[Path], lis
             problems.append(_of_directory(directory, f"{one_line(name)!r} leads out of the folder"))
         elif path is not None:
             kept[path] = None
-        elif not folder.joinpath(*parts).exists():
+        elif not _is_there(folder.joinpath(*parts)):
             problems.append(_of_directory(directory, f"{one_line(name)} is not here"))
     problems += [
         Problem(
@@ -185,6 +182,14 @@ def _as_directory_says(folder: Path, files: list[Path]) -> tuple[list[Path], lis
         if path not in kept and _has_mark_safely(path)
     ]
     return list(kept), problems
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:
+        # Too long a name, say.
+        return False
 
 
 def _stays_inside(parts: tuple[str, ...]) -> bool:

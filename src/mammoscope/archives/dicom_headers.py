@@ -39,7 +39,9 @@ def files_below(folder: Path) -> tuple[list[Path], list[Problem]]:
         try:
             entries = sorted(os.scandir(place), key=lambda entry: entry.name)
         except OSError as error:
-            problems.append(_left_out(place, f"the folder cannot be read ({error.strerror})"))
+            what = f"the folder cannot be read ({error.strerror})"
+            remedy = "it is left out; change its permissions"
+            problems.append(Problem(where=str(place), what=what, remedy=remedy))
             continue
         for entry in entries:
             path = Path(entry.path)
@@ -70,7 +72,12 @@ def headers_of(files: Sequence[Path]) -> Iterator[tuple[Path, DicomFacts | Probl
     with ProcessPoolExecutor(max_workers=cores, mp_context=spawn) as crew:
         with without_main():
             found = crew.map(_header, files, chunksize=BATCH)
-        yield from zip(files, found, strict=True)
+        try:
+            yield from zip(files, found, strict=True)
+        except BaseException:
+            # Whoever stops half-way need not wait for the files that nobody asks for any more.
+            crew.shutdown(cancel_futures=True)
+            raise
 
 
 def _header(file: Path) -> DicomFacts | Problem:
@@ -90,11 +97,13 @@ def _may_be_a_scan(path: Path) -> bool:
 def _refusal(entry: "os.DirEntry[str]", root: Path) -> str | None:
     """Say why a file is not to be opened; None where it is."""
     if entry.is_symlink():
-        target = Path(entry.path).resolve()
+        # `Path.resolve` and `DirEntry` fail on links that lead round in a circle.
+        target = Path(os.path.realpath(entry.path))
         if not target.is_relative_to(root):
             return "a link that leads out of the folder"
         if target.is_dir():
             return "a link to a folder"
+        return None if target.is_file() else "no plain file"
     return None if entry.is_file() else "no plain file"
 
 

@@ -2,7 +2,7 @@
 
 The layout is that of the release of 2012 as its users describe it: ``AllDICOMs`` holds
 ``<file name>_<patient's hash>_MG_<L or R>_<CC, ML or FB>_ANON.dcm``, ``AllXML`` a property list of
-outlines for each scan that has any, ``INbreast.csv`` (separated by semicolons, later copies) or
+outlines for each scan that has any, ``INbreast.csv`` (separated by semicolons, in later copies) or
 ``INbreast.xls`` a row a scan. Moreira et al. 2012 (Academic Radiology 19:236-248) tell of detector
 and readers: a pixel is 70 micrometres, and what names call ML is mediolateral oblique.
 """
@@ -63,7 +63,7 @@ def is_here(folder: Path) -> bool:
     table = _table_of(place)
     if table is None or not (place / SCANS_FOLDER).is_dir():
         return False
-    return table.suffix == ".xls" or set(COLUMNS) <= set(heading_of(table, ";"))
+    return table.suffix == ".xls" or set(COLUMNS) <= set(heading_of(table))
 
 
 def read(folder: Path) -> Archive:
@@ -128,7 +128,7 @@ def _read_table(place: Path) -> Table:
             f"{place}: expected {' or '.join(TABLES)} beside {SCANS_FOLDER} and {OUTLINES_FOLDER}; "
             "give the folder that holds them."
         )
-    table = read_sheet(path, COLUMNS) if path.suffix == ".xls" else read_csv(path, COLUMNS, ";")
+    table = read_sheet(path, COLUMNS) if path.suffix == ".xls" else read_csv(path, COLUMNS)
     # Below the scans, the Excel table has lines of sums and notes, which name no file.
     return replace(table, rows=tuple(row for row in table.rows if row["File Name"]))
 
@@ -153,7 +153,8 @@ def _outlines(place: Path) -> tuple[dict[str, tuple[Finding, ...]], list[Problem
     """Read the lists of outlines by file name, and tell which cannot be understood."""
     outlines: dict[str, tuple[Finding, ...]] = {}
     lost: list[Problem] = []
-    for path in sorted(place.glob("*.xml")):
+    # Beside a file, macOS keeps a hidden one, "._20586908.xml".
+    for path in sorted(place.glob("[!.]*.xml")):
         try:
             outlines[path.stem] = read_outlines(path, path.stem)
         except AnnotationError as error:

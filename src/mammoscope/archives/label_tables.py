@@ -54,19 +54,28 @@ class Table:
     damage: str = ""
 
 
-def heading_of(path: Path, delimiter: str = ",") -> tuple[str, ...]:
+def delimiter_of(heading: str) -> str:
+    """Tell by a table's first line what separates its cells.
+
+    Excel writes semicolons in countries that write a comma in decimal numbers.
+    """
+    return ";" if heading.count(";") > heading.count(",") else ","
+
+
+def heading_of(path: Path) -> tuple[str, ...]:
     """Return the first line of a CSV file as column names; empty where there is none to be read."""
     try:
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as stream:
             # A file of another kind may hold no line end at all.
             line = stream.readline(10_000)
-        return tuple(name.strip() for name in next(csv.reader([line], delimiter=delimiter), []))
+        names = next(csv.reader([line], delimiter=delimiter_of(line)), [])
+        return tuple(name.strip() for name in names)
     except (OSError, csv.Error):
         return ()
 
 
-def read_csv(path: Path, columns: Sequence[str], delimiter: str = ",") -> Table:
-    """Read a CSV file in UTF-8.
+def read_csv(path: Path, columns: Sequence[str]) -> Table:
+    """Read a CSV file in UTF-8, separated by commas or semicolons.
 
     Parameters
     ----------
@@ -82,7 +91,7 @@ def read_csv(path: Path, columns: Sequence[str], delimiter: str = ",") -> Table:
         When the file is not text in UTF-8, or a quotation mark is never closed.
     """
     text = _text(path)
-    lines = _csv_rows(path, text, delimiter)
+    lines = _csv_rows(path, text)
     _, heading = next(lines, (1, []))
     return _table(path, columns, heading, ((f"{path}, line {line}", row) for line, row in lines))
 
@@ -142,7 +151,8 @@ def records_of(
         try:
             made.append((row, make(row)))
         except (ValueError, KeyError) as error:
-            problem = _not_understood(row.where, one_line(error))
+            unknown = " is no word known here" if isinstance(error, KeyError) else ""
+            problem = _not_understood(row.where, one_line(error) + unknown)
             problems.append(problem)
             damage = damage or _sentence(problem)
     return made, problems, damage
@@ -208,7 +218,8 @@ def _text(path: Path) -> str:
         ) from error
 
 
-def _csv_rows(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def _csv_rows(path: Path, text: str) -> Iterator[tuple[int, list[str]]]:
+    delimiter = delimiter_of(text.partition("\n")[0])
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     line = 1
     try:

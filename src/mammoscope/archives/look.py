@@ -162,4 +162,16 @@ def _serve(line: Connection, look: LookAt) -> None:
             scan = line.recv()
         except EOFError:
             return
-        line.send(look(scan))
+        try:
+            seen = look(scan)
+        except OSError as error:
+            seen = Look(problems=(_unopened(scan, error),))
+        line.send(seen)
+
+
+def _unopened(scan: Scan, error: OSError) -> Problem:
+    return Problem(
+        where=str(error.filename or scan.path),
+        what=f"it cannot be opened ({error.strerror or error})",
+        remedy="change its permissions, or get it again",
+    )

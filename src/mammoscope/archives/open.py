@@ -1,5 +1,6 @@
 """Archives by name or by what their folder holds."""
 
+import os
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -38,6 +39,15 @@ _MODULES = {
     "ddsm": "mammoscope.archives.ddsm",
     "dicom": "mammoscope.archives.dicom_folder",
 }
+SAME_FILMS = (
+    {"mini-mias", "mias-50um"},
+    {"cbis-ddsm", "cbis-ddsm-800", "ddsm", "ddsm-299"},
+)
+
+
+def share_films(name: str, other: str) -> bool:
+    """Tell whether two archives, by name, are one or hold films of the same patients."""
+    return name == other or any({name, other} <= names for names in SAME_FILMS)
 
 
 def open_archive(name_or_path: str | Path, folder: str | Path | None = None) -> Archive:
@@ -53,10 +63,20 @@ def open_archive(name_or_path: str | Path, folder: str | Path | None = None) -> 
     UnknownNameError
         When there is no archive of that name.
     MissingFileError
-        When the folder, or every scan in it, is not there.
+        When the folder, one of its tables or every scan in it is not there or may not be opened.
     LayoutError
         When the folder holds something else.
     """
+    try:
+        return _opened(name_or_path, folder)
+    except OSError as error:
+        raise MissingFileError(
+            f"{error.filename or folder or name_or_path}: it cannot be opened "
+            f"({error.strerror or error}); change its permissions, or get it again."
+        ) from error
+
+
+def _opened(name_or_path: str | Path, folder: str | Path | None) -> Archive:
     if folder is not None:
         name = str(name_or_path)
         if name not in _MODULES:
@@ -88,6 +108,8 @@ def _refuse_bare_name(name: str) -> None:
 def _existing(folder: Path) -> Path:
     if not folder.is_dir():
         raise MissingFileError(f"{folder}: there is no such folder; give the archive's folder.")
+    if not os.access(folder, os.R_OK | os.X_OK):
+        raise MissingFileError(f"{folder}: the folder may not be opened; change its permissions.")
     return folder
 
 

@@ -58,6 +58,9 @@ def look_at(scan: Scan, shape_px: tuple[int, int]) -> tuple[Look, NDArray[Any] |
 def unreadable(scan: Scan, error: MammoscopeError) -> Problem:
     """Make the problem of a scan's file that cannot be read."""
     what = str(error).removeprefix(f"{scan.path}: ")
+    for told in ("; get it again.", "; get the file again.", ", get it again."):
+        # The remedy has a column of its own.
+        what = what.removesuffix(told)
     return Problem(where=str(scan.path), what=what, remedy="get it again")
 
 

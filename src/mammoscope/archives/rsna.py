@@ -100,7 +100,7 @@ def read(folder: Path) -> Archive:
 def _files(place: Path) -> dict[str, Path]:
     """Find the scans as ``patient/image``; a DICOM file wins over a picture made from it."""
     files: dict[str, Path] = {}
-    for path in sorted(place.glob("*/*"), reverse=True):
+    for path in sorted(place.glob("*/[!.]*"), reverse=True):
         # ".dcm" sorts before ".png", and is laid over it here.
         if path.suffix.lower() in ENDINGS:
             files[f"{path.parent.name}/{path.stem}"] = path

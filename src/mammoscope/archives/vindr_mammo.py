@@ -103,7 +103,7 @@ def read(folder: Path) -> Archive:
             problems.append(Problem(where=row.where, what=what, remedy="drop one"))
         scans.setdefault(scan.scan_id, scan)
     problems += _boxes_without_scan(marked, scans)
-    there = {path.stem: path for path in (folder / SCANS_FOLDER).glob("*/*.dicom")}
+    there = {path.stem: path for path in (folder / SCANS_FOLDER).glob("*/[!.]*.dicom")}
     present = [scans[name] for name in sorted(scans) if there.get(name) == scans[name].path]
     if scans and not present:
         raise MissingFileError(

@@ -24,6 +24,12 @@ def evaluate(
     limit: Annotated[
         int | None, typer.Option(min=1, help="Measure only so many patients, the first by id.")
     ] = None,
+    spacing_um: Annotated[
+        float | None,
+        typer.Option(
+            min=10, max=2000, help="Pixel size of scans whose archive does not know it, in um."
+        ),
+    ] = None,
     resamples: Annotated[
         int, typer.Option(min=40, help="Resamples of the bootstrap over patients.")
     ] = 1000,
@@ -41,7 +47,13 @@ def evaluate(
     opened, loaded = open_archive(name, folder), load_model(model)
     with counting(f"Measuring on {name}") as progress:
         measured = measure(
-            loaded, opened, resamples=resamples, seed=seed, limit=limit, progress=progress
+            loaded,
+            opened,
+            resamples=resamples,
+            seed=seed,
+            limit=limit,
+            spacing_um=spacing_um,
+            progress=progress,
         )
     _put(measured, json_to, f"{model} on {name}")
     failures = measured.get("dataset", {}).get("failures") or {}
@@ -63,8 +75,8 @@ def _put(measured: Mapping[str, Any], json_to: str | None, title: str) -> None:
     print_table(title, columns, figure_rows(measured))
     if measured.get("dataset", {}).get("trained_on"):
         make_console().print(
-            "Note: the model was trained on this archive; what it scores here says nothing about "
-            "patients that it has not seen.",
+            "Note: the model was trained on this archive, or on one with films of the same "
+            "patients; what it scores here says nothing about patients that it has not seen.",
             soft_wrap=True,
         )
 

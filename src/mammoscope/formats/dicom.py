@@ -141,6 +141,10 @@ def _open(path: Path, *, pixels: bool) -> tuple[Dataset, DicomFacts]:
             f"{path}: not a DICOM file (no DICM mark after the preamble); "
             "expected a mammogram as DICOM, PNG, TIFF or PGM."
         ) from error
+    except PermissionError as error:
+        raise MissingFileError(
+            f"{path}: the file may not be opened; change its permissions or get it again."
+        ) from error
     except Exception as error:  # whatever meets pydicom first in damaged bytes
         raise CorruptFileError(
             f"{path}: the DICOM file is damaged or cut short ({one_line(error)}); get it again."

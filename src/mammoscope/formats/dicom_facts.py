@@ -137,6 +137,24 @@ def cbis_name(patient_id: str | None) -> tuple[str, Laterality, ViewPosition] | 
     return found[1], Laterality(found[2][0]), ViewPosition(found[3])
 
 
+def exam_of(
+    study_uid: str | None, patient_id: str | None, cbis_scan: str | None, folder: str
+) -> str:
+    """Name the exam that a scan belongs to: its study, else its patient, else its folder.
+
+    Scans of one study are one exam (DICOM PS3.3, A.1.2). In CBIS-DDSM every scan is a study of its
+    own, so there the patient's scans are joined.
+
+    Parameters
+    ----------
+    study_uid, patient_id, cbis_scan : as in `DicomFacts`
+    folder : where the scan lies
+    """
+    if cbis_scan and patient_id:
+        return patient_id
+    return study_uid or patient_id or folder
+
+
 def facts_of(header: Dataset) -> DicomFacts:
     """Gather the facts of a header; contradictions are told in `warnings`, the first tag wins."""
     warnings: list[str] = []

@@ -46,6 +46,10 @@ def read_dicomdir(path: str | Path) -> tuple[tuple[str, ...], ...]:
                 _check_offsets(header, records, file.stat().st_size)
     except InvalidDicomError as error:
         raise UnknownFormatError(f"{file}: no DICOMDIR; get it again or take it away.") from error
+    except PermissionError as error:
+        raise MissingFileError(
+            f"{file}: the file may not be opened; change its permissions or get it again."
+        ) from error
     except Exception as error:  # whatever meets pydicom first in damaged bytes
         raise CorruptFileError(
             f"{file}: the DICOMDIR is damaged or cut short ({one_line(error)}); get it again or "

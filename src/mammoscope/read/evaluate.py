@@ -4,6 +4,7 @@ import hashlib
 import json
 import platform
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import torch
 
 import mammoscope
 from mammoscope.archives.archive import Archive
-from mammoscope.archives.open import open_archive
+from mammoscope.archives.open import open_archive, share_films
 from mammoscope.core.errors import ArchiveError, MammoscopeError
-from mammoscope.core.records import Scan
+from mammoscope.core.geometry import MaskFile
+from mammoscope.core.records import Finding, Scan
 from mammoscope.evaluation.outcomes import Peak, ScanOutcome
 from mammoscope.evaluation.summary import summarise
 from mammoscope.formats.masks import boxed
@@ -32,6 +34,7 @@ def evaluate(
     resamples: int = 1000,
     seed: int = 0,
     limit: int | None = None,
+    spacing_um: float | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> dict[str, Any]:
     """Pass a model over an archive's scans and measure it.
@@ -43,6 +46,7 @@ def evaluate(
     resamples : of the bootstrap over patients
     seed : of the bootstrap
     limit : measure only so many patients, the first by id
+    spacing_um : side of a pixel, in micrometres, of scans whose archive does not know it
     progress : called with (scans done, scans in all)
 
     Returns
@@ -62,13 +66,14 @@ def evaluate(
     failures: dict[str, str] = {}
     for done, scan in enumerate(scans, start=1):
         try:
-            outcomes.append(outcome_of(used, scan))
+            outcomes.append(outcome_of(used, scan, spacing_um=spacing_um))
         except MammoscopeError as error:
             failures[scan.scan_id] = str(error)
         if progress is not None:
             progress(done, len(scans))
     if not outcomes:
-        reasons = "; ".join(list(failures.values())[:3]) or "the archive holds none"
+        said = [reason.removesuffix(".") for reason in failures.values()]
+        reasons = "; ".join(said[:3]) or "the archive holds none"
         raise ArchiveError(f"no scan of {opened.name} could be read: {reasons}")
     contract = used.contract
     point = contract.operating_point
@@ -79,7 +84,10 @@ def evaluate(
             "name": opened.name,
             "digest": digest_of(scans),
             "audit_verdict": None,
-            "trained_on": opened.name in contract.origin.get("archives", "").split(", "),
+            "trained_on": any(
+                share_films(opened.name, name)
+                for name in contract.origin.get("archives", "").split(", ")
+            ),
             "failures": failures,
         },
         # A key that others rely on: a dense model answers for places on scans, not for tiles.
@@ -106,13 +114,24 @@ def digest_of(scans: Sequence[Scan]) -> str:
         (
             s.scan_id,
             s.patient_id,
-            s.path.stat().st_size if s.path.exists() else None,
+            _size(s.path),
             s.spacing_mm,
-            [repr(finding) for finding in s.findings or ()],
+            [_said_of(finding) for finding in s.findings or ()],
         )
         for s in scans
     ]
     return hashlib.sha256(json.dumps(sorted(rows), default=str).encode()).hexdigest()
+
+
+def _said_of(finding: Finding) -> str:
+    """Write a finding down without the folder that a mask happens to lie in."""
+    if not isinstance(finding.roi, MaskFile):
+        return repr(finding)
+    return f"{replace(finding, roi=None)!r} mask of {_size(finding.roi.path)} bytes"
+
+
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.exists() else None
 
 
 def _chosen(scans: tuple[Scan, ...], limit: int | None) -> tuple[Scan, ...]:
@@ -122,17 +141,21 @@ def _chosen(scans: tuple[Scan, ...], limit: int | None) -> tuple[Scan, ...]:
     return tuple(scan for scan in scans if scan.patient_id in patients)
 
 
-def outcome_of(model: Model, scan: Scan) -> ScanOutcome:
+def outcome_of(model: Model, scan: Scan, *, spacing_um: float | None = None) -> ScanOutcome:
     """Pass a model over one scan of an archive.
+
+    `spacing_um` is the side of a pixel where the archive does not know it.
 
     Raises
     ------
     MammoscopeError
         When the scan cannot be read or does not fit the model.
     """
-    loaded = load(scan)
+    loaded = load(scan, spacing_um=spacing_um if scan.spacing_mm is None else None)
     if loaded.spacing_mm is None:
-        raise ArchiveError(f"{scan.path}: the archive does not know the size of its pixels.")
+        raise ArchiveError(
+            f"{scan.path}: the archive does not know the size of its pixels; give --spacing-um."
+        )
     prepared = model.prepare(loaded.image, loaded.spacing_mm)
     found = answer(model.network, model.contract.output, prepared)
     peaks = find_peaks(found, prepared.spacing_mm)
@@ -140,7 +163,7 @@ def outcome_of(model: Model, scan: Scan) -> ScanOutcome:
     facts = {
         "breast_density": scan.breast_density,
         "view": scan.view,
-        "spacing_source": scan.spacing_source,
+        "spacing_source": loaded.spacing_source,
     }
     return ScanOutcome(
         scan_id=scan.scan_id,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mammoscope.core.errors import MammoscopeError, MissingFileError
 from mammoscope.core.vocabulary import ForProcessing, Laterality, ViewPosition
+from mammoscope.formats.dicom_facts import exam_of
 from mammoscope.scans.load import FileFacts, read_file_facts
 
 HANGING = (
@@ -50,8 +51,7 @@ def find_exams(
 ) -> tuple[list[ExamInput], dict[str, str]]:
     """Find the exams among files and folders, from headers and names alone.
 
-    Files of one study are one exam; files without a study belong to the exam of their folder. In
-    CBIS-DDSM every scan is a study of its own, so there the patient's scans are joined.
+    Which files are one exam tells `mammoscope.formats.dicom_facts.exam_of`.
 
     Returns
     -------
@@ -77,7 +77,7 @@ def find_exams(
         except MammoscopeError as error:
             failures[str(file)] = str(error)
             continue
-        groups.setdefault(_key(facts), []).append(facts)
+        groups.setdefault(_exam_of(facts, str(file.parent)), []).append(facts)
     exams = [
         ExamInput(
             exam_id=exam_id,
@@ -98,7 +98,8 @@ def _files(paths: Iterable[Path]) -> list[Path]:
     """Every file that was named or lies below a named folder, each once."""
     once: dict[Path, Path] = {}
     for file in _every_file(paths):
-        once.setdefault(file.resolve(), file)
+        # Unlike `Path.resolve`, it bears links that lead round in a circle.
+        once.setdefault(Path(os.path.realpath(file)), file)
     return list(once.values())
 
 
@@ -119,25 +120,16 @@ def _every_file(paths: Iterable[Path]) -> Iterator[Path]:
             raise MissingFileError(f"{path}: there is no such file or folder.")
 
 
-def _is_cbis(facts: FileFacts) -> bool:
-    return bool(facts.patient_id and facts.patient_id.startswith("P_") and facts.cbis_scan)
-
-
-def _key(facts: FileFacts) -> str:
-    if _is_cbis(facts):
-        return f"patient {facts.patient_id}"
-    if facts.exam_id:
-        return f"study {facts.exam_id}"
-    if facts.patient_id:
-        return f"patient {facts.patient_id}"
-    return f"folder {facts.path.parent}"
+def _exam_of(facts: FileFacts, folder: str) -> str:
+    return exam_of(facts.exam_id, facts.patient_id, facts.cbis_scan, folder)
 
 
 def _exam_ids(groups: Mapping[str, list[FileFacts]]) -> list[str]:
     """Name each exam; two folders of one name are two exams, told apart by a number."""
     names: list[str] = []
     for members in groups.values():
-        name = wanted = _exam_id(members)
+        first = members[0].path
+        name = wanted = _exam_of(members[0], first.parent.resolve().name or first.stem)
         number = 1
         while name in names:
             number += 1
@@ -146,15 +138,8 @@ def _exam_ids(groups: Mapping[str, list[FileFacts]]) -> list[str]:
     return names
 
 
-def _exam_id(members: list[FileFacts]) -> str:
-    first = members[0]
-    if _is_cbis(first) or not first.exam_id:
-        return first.patient_id or first.path.parent.resolve().name or first.path.stem
-    return first.exam_id
-
-
 def _notes(members: list[FileFacts]) -> tuple[str, ...]:
-    if _is_cbis(members[0]) and len({m.exam_id for m in members}) > 1:
+    if members[0].cbis_scan and len({m.exam_id for m in members}) > 1:
         return ("CBIS-DDSM files each scan as a study of its own; the patient's scans were joined",)
     return ()
 
