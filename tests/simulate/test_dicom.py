@@ -2,6 +2,7 @@
 
 import re
 import uuid
+import warnings
 from io import BytesIO
 
 import numpy as np
@@ -54,7 +55,11 @@ def test_packed_pixels_are_unpacked_by_pydicom_to_the_same(image):
     header.file_meta.MediaStorageSOPClassUID = header.SOPClassUID
     stream = BytesIO()
     header.save_as(stream, enforce_file_format=True)
-    assert np.array_equal(pydicom.dcmread(BytesIO(stream.getvalue())).pixel_array, image)
+    with warnings.catch_warnings():
+        # pydicom doubts a packed frame that happens to have as many bytes as an unpacked one.
+        warnings.simplefilter("ignore")
+        back = pydicom.dcmread(BytesIO(stream.getvalue())).pixel_array
+    assert np.array_equal(back, image)
 
 
 def test_a_packed_frame_begins_with_its_segments_and_their_places():

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -65,6 +67,27 @@ def test_muscle_is_a_corner_of_mlo_views_that_narrows_downwards(seed):
     assert width[0] > 30
     assert (np.diff(width) <= 0).all()
     assert width[-1] == 0
+
+
+def test_belly_below_the_fold_makes_the_breast_longer_on_mlo_views_only():
+    built = draw_shape(np.random.default_rng(2))
+    for view, longer in ((ViewPosition.MLO, True), (ViewPosition.CC, False)):
+        lengths = []
+        for fold_mm in (0.0, 10.0):
+            shape = silhouette(replace(built, fold_mm=fold_mm), view, np.random.default_rng(3))
+            lengths.append(int(breast_mask(shape, grid_of(shape.film_mm, 0.5), 0.5)[:, 0].sum()))
+        assert (lengths[1] > lengths[0] + 20) == longer
+
+
+def test_nipple_of_a_drooping_breast_lies_lower():
+    built = draw_shape(np.random.default_rng(2))
+    rows = [
+        silhouette(
+            replace(built, droop=droop, pointed=1.0), ViewPosition.MLO, np.random.default_rng(3)
+        ).nipple[0]
+        for droop in (-0.4, 1.0)
+    ]
+    assert rows[1] > rows[0] + 4
 
 
 def test_cc_views_have_no_muscle():

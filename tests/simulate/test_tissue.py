@@ -2,6 +2,7 @@ from functools import cache
 
 import numpy as np
 import pytest
+from scipy.ndimage import distance_transform_edt
 
 from mammoscope.core.vocabulary import ViewPosition
 from mammoscope.simulate.outline import GRID_MM, draw_shape, silhouette
@@ -67,6 +68,21 @@ def test_muscle_is_brighter_than_the_fat_of_a_fatty_breast():
     muscle = tissue.density[(tissue.muscle > 0.99) & (tissue.depth > 15)]
     fat = tissue.density[(tissue.muscle < 0.01) & (tissue.depth > 15) & (tissue.glands < 0.05)]
     assert muscle.mean() > fat.mean() + 0.15
+
+
+def test_fat_below_the_skin_holds_hardly_any_glands():
+    tissue = a_tissue(4)
+    shallow = (tissue.depth > 1) & (tissue.depth < 5)
+    assert tissue.glands[shallow].mean() < 0.08
+    assert tissue.glands[tissue.depth > 25].mean() > 0.4
+
+
+def test_muscle_is_thinner_towards_its_edge():
+    tissue = a_tissue(2, ViewPosition.MLO)
+    way_mm = distance_transform_edt(tissue.muscle > 0.5) * GRID_MM
+    thick = tissue.depth > 15
+    near = tissue.density[thick & (way_mm > 3) & (way_mm < 6)]
+    assert tissue.density[thick & (way_mm > 14)].mean() > near.mean() + 0.02
 
 
 def test_two_breasts_of_a_patient_share_their_coarse_pattern():

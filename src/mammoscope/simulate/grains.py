@@ -10,7 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
-from scipy.ndimage import binary_closing, binary_dilation, binary_fill_holes, gaussian_filter, label
+from scipy.ndimage import (
+    binary_closing,
+    binary_dilation,
+    binary_fill_holes,
+    distance_transform_edt,
+    gaussian_filter,
+    label,
+)
 from scipy.spatial import ConvexHull
 
 Floats = NDArray[np.float32]
@@ -19,6 +26,7 @@ Points = NDArray[np.float64]
 
 _MOST_PX = 2400
 _FILM_BLUR_MM = 0.055
+_FULL_MM = np.float32(0.35)
 _LEAST = 0.004
 
 
@@ -68,6 +76,16 @@ class _Canvas:
         box = (column - reach, row - reach, column + reach, row + reach)
         self.draw.ellipse(box, fill=int(np.clip(grey * 255, 0, 255)))
 
+    def chip(self, at: Points, radius_mm: float, grey: float, rng: np.random.Generator) -> None:
+        """Draw an uneven splinter: a polygon whose corners lie nearer or farther."""
+        corners = int(rng.integers(7, 12))
+        turns = np.sort(rng.uniform(0, 2 * np.pi, corners))
+        reach = np.maximum(radius_mm * self.per_mm * rng.uniform(0.65, 1.2, corners), 0.5)
+        rows = at[0] * self.per_mm + self.middle + reach * np.sin(turns)
+        columns = at[1] * self.per_mm + self.middle + reach * np.cos(turns)
+        points = [(float(c), float(r)) for r, c in zip(rows, columns, strict=True)]
+        self.draw.polygon(points, fill=int(np.clip(grey * 255, 0, 255)))
+
 
 Form = Callable[[_Canvas, Points, float, np.random.Generator], None]
 
@@ -114,7 +132,14 @@ def _drawing(
         low, high = kind.size_mm
         form(pen, place, float(low + (high - low) * rng.beta(1.3, 2.6)), rng)
     plain = np.asarray(canvas.reduce(finer) if finer > 1 else canvas, dtype=np.float32)
-    return plain / np.float32(255)
+    return plain / np.float32(255) * _rounded(plain > 0, spacing_mm)
+
+
+def _rounded(drawn: Mask, spacing_mm: float) -> Floats:
+    """Return how thick grains are along the beam: thin at their edges, and small ones thin."""
+    deep = distance_transform_edt(drawn).astype(np.float32) * np.float32(spacing_mm)
+    thick: Floats = np.float32(0.5) + np.float32(0.5) * np.sqrt(np.clip(deep / _FULL_MM, 0, 1))
+    return thick
 
 
 def _region(seen: Mask, spacing_mm: float) -> Mask:
@@ -193,48 +218,63 @@ def _tram(size_mm: float, heading: float, count: int, rng: np.random.Generator) 
 
 
 def _disc_grain(pen: _Canvas, at: Points, size: float, rng: np.random.Generator) -> None:
-    pen.disc(at, size / 2, rng.uniform(0.7, 1.0))
+    grey, move = rng.uniform(0.5, 1.0), rng.normal(0, 0.06 * size, 2)
+    pen.disc(at + move, 0.48 * size, grey)
+    pen.disc(at - move, 0.48 * size, grey)
 
 
 def _haze_grain(pen: _Canvas, at: Points, size: float, rng: np.random.Generator) -> None:
     for _ in range(4):
-        pen.disc(at + rng.normal(0, 0.35 * size, 2), size / 3, rng.uniform(0.45, 0.8))
+        pen.chip(at + rng.normal(0, 0.35 * size, 2), size / 3, rng.uniform(0.35, 0.7), rng)
+
+
+def _wall_grain(pen: _Canvas, at: Points, size: float, rng: np.random.Generator) -> None:
+    """Draw a plaque in a vessel's wall, drawn out along it."""
+    axis, grey = np.array([np.sin(pen.heading), np.cos(pen.heading)]), rng.uniform(0.4, 1.0)
+    for step in range(int(rng.integers(2, 6))):
+        move = axis * 0.5 * size * step + rng.normal(0, 0.1 * size, 2)
+        pen.chip(at + move, size * rng.uniform(0.25, 0.45), grey, rng)
 
 
 def _blob_grain(pen: _Canvas, at: Points, size: float, rng: np.random.Generator) -> None:
-    grey, turn = rng.uniform(0.55, 1.0), rng.uniform(0, np.pi)
+    grey, turn = rng.uniform(0.4, 1.0), rng.uniform(0, np.pi)
     axis = np.array([np.sin(turn), np.cos(turn)])
-    for _ in range(int(rng.integers(3, 6))):
-        move = axis * rng.normal(0, 0.36 * size) + rng.normal(0, 0.12 * size, 2)
-        pen.disc(at + move, size * rng.uniform(0.14, 0.34), grey)
+    for _ in range(int(rng.integers(2, 6))):
+        move = axis * rng.normal(0, 0.30 * size) + rng.normal(0, 0.10 * size, 2)
+        pen.chip(at + move, size * rng.uniform(0.18, 0.40), grey * rng.uniform(0.8, 1.0), rng)
 
 
 def _popcorn_grain(pen: _Canvas, at: Points, size: float, rng: np.random.Generator) -> None:
-    for _ in range(14):
+    pen.chip(at, 0.36 * size, rng.uniform(0.6, 0.8), rng)
+    for _ in range(26):
         move = rng.normal(0, 0.24 * size, 2)
-        pen.disc(at + move, size * rng.uniform(0.10, 0.22), rng.uniform(0.6, 1.0))
+        pen.chip(at + move, size * rng.uniform(0.06, 0.17), rng.uniform(0.5, 1.0), rng)
 
 
 def _ring_grain(pen: _Canvas, at: Points, size: float, rng: np.random.Generator) -> None:
-    grey = rng.uniform(0.7, 1.0)
-    pen.disc(at, size / 2, grey)
-    pen.disc(at, size * rng.uniform(0.26, 0.34), 0.35 * grey)
+    grey, move = rng.uniform(0.5, 0.95), rng.normal(0, 0.05 * size, 2)
+    pen.disc(at, 0.48 * size, grey)
+    pen.disc(at + 1.2 * move, 0.46 * size, grey)
+    hole = size * rng.uniform(0.24, 0.34)
+    pen.disc(at + move, hole, rng.uniform(0.35, 0.6) * grey)
+    pen.disc(at + move, 0.7 * hole, rng.uniform(0.25, 0.35) * grey)
 
 
 def _branch_grain(pen: _Canvas, at: Points, size: float, rng: np.random.Generator) -> None:
     """Draw a cast of a duct: a broken, bent stroke that forks now and then."""
-    grey, turn = rng.uniform(0.35, 0.95), pen.heading + rng.normal(0, 0.45)
+    grey, turn = rng.uniform(0.35, 0.95), pen.heading + rng.normal(0, 0.4)
     here, forks = at.copy(), rng.random() < 0.4
-    steps = int(rng.integers(6, 16))
+    steps = int(rng.integers(5, 18))
     for step in range(steps):
-        turn += rng.normal(0, 0.22)
-        here = here + 0.5 * size * np.array([np.sin(turn), np.cos(turn)])
-        pen.disc(here, 0.5 * size * rng.uniform(0.5, 1.0), grey * rng.uniform(0.6, 1.0))
+        turn += rng.normal(0, 0.13)
+        here = here + 0.45 * size * np.array([np.sin(turn), np.cos(turn)])
+        if rng.random() < 0.85:
+            pen.chip(here, size * rng.uniform(0.28, 0.55), grey * rng.uniform(0.5, 1.0), rng)
         if forks and step == steps // 2:
-            side = turn + rng.choice([-0.8, 0.8])
+            side = turn + rng.choice([-0.7, 0.7])
             for far in range(1, steps // 2):
-                move = 0.5 * far * size * np.array([np.sin(side), np.cos(side)])
-                pen.disc(here + move, 0.42 * size, grey)
+                move = 0.45 * far * size * np.array([np.sin(side), np.cos(side)])
+                pen.chip(here + move, 0.42 * size, grey * rng.uniform(0.6, 1.0), rng)
 
 
 _FORMS: dict[str, Form] = {
@@ -244,5 +284,5 @@ _FORMS: dict[str, Form] = {
     "popcorn": _popcorn_grain,
     "ring": _ring_grain,
     "branch": _branch_grain,
-    "tram": _haze_grain,
+    "tram": _wall_grain,
 }

@@ -108,7 +108,7 @@ def _body(
         inside * dome * _clouds(place, 0.12 if margins == "CIRCUMSCRIBED" else 0.3, rng)
     )
     if margins == "OBSCURED":
-        height *= _veil(place.angle, rng)
+        height *= _veil(place, size_mm, rng)
     return height
 
 
@@ -158,32 +158,47 @@ def _clouds(place: _Polar, depth: float, rng: np.random.Generator) -> Floats:
     return uneven
 
 
-def _veil(angle: Floats, rng: np.random.Generator) -> Floats:
-    """Return how much of an obscured mass is seen in each direction: overlaid on one side."""
-    side = np.cos(angle - rng.uniform(-np.pi, np.pi))
-    veil: Floats = np.clip(0.72 + 0.34 * side, 0.4, 1)
+def _veil(place: _Polar, size_mm: float, rng: np.random.Generator) -> Floats:
+    """Return how much of an obscured mass is seen: less and less towards one side."""
+    toward = place.radius * np.cos(place.angle - np.float32(rng.uniform(-np.pi, np.pi)))
+    veil: Floats = np.clip(0.72 + 0.9 * toward / np.float32(size_mm), 0.3, 1)
     return veil
 
 
 def _spicules(place: _Polar, size_mm: float, rng: np.random.Generator) -> Floats:
-    """Draw thin bent rays from the body outwards, each narrower and fainter towards its end."""
-    count = int(rng.integers(22, 46))
-    lengths = size_mm * np.clip(rng.lognormal(-0.6, 0.45, count), 0.3, 1.1)
+    """Draw thin rays out of the body, each narrower and fainter towards its end.
+
+    They come in bundles, begin under the body and run nearly straight.
+    """
+    count = int(rng.integers(36, 64))
+    lengths = size_mm * np.clip(rng.lognormal(-0.75, 0.45, count), 0.25, 0.95)
     along = np.linspace(0, 1, 700)
-    angle = np.linspace(-np.pi, np.pi, count, endpoint=False) + rng.normal(0, 0.5, count)
+    bundles = rng.uniform(-np.pi, np.pi, count // 2)
+    angle = rng.choice(bundles, count) + rng.normal(0, 0.2, count)
     # Each ray bends once and trembles a little.
-    bent = angle[:, None] + rng.normal(0, 0.2, (count, 1)) * along**2
-    bent += 0.012 * np.sin(rng.uniform(4, 16, (count, 1)) * along + rng.uniform(0, 6, (count, 1)))
-    out = 0.36 * size_mm + along * lengths[:, None]
-    ink = rng.lognormal(-0.6, 0.7, (count, 1)) * (1 - along) ** 0.8 * np.minimum(1, 8 * along)
-    half = len(place.radius) // 2
+    bent = angle[:, None] + rng.normal(0, 0.07, (count, 1)) * along**2
+    bent += 0.006 * np.sin(rng.uniform(4, 16, (count, 1)) * along + rng.uniform(0, 6, (count, 1)))
+    out = 0.18 * size_mm + along * (lengths[:, None] + 0.18 * size_mm)
+    ink = rng.lognormal(-0.4, 0.5, (count, 1)) * (1 - along) ** 1.3
+    half, side = len(place.radius) // 2, len(place.radius)
     rows = np.rint(out * np.sin(bent) / place.spacing_mm).astype(np.intp) + half
     columns = np.rint(out * np.cos(bent) / place.spacing_mm).astype(np.intp) + half
-    side = len(place.radius)
     kept = (rows >= 0) & (rows < side) & (columns >= 0) & (columns < side)
-    flat = np.bincount((rows * side + columns)[kept], ink[kept], minlength=side * side)
-    sigma = max(rng.uniform(0.12, 0.22) / place.spacing_mm, 0.5)
-    drawn = gaussian_filter(flat.reshape(side, side).astype(np.float32), sigma)
-    top = float(np.quantile(drawn[drawn > 0.02 * drawn.max()], 0.9)) if drawn.max() > 0 else 1.0
-    rays: Floats = np.float32(0.036) * np.clip(drawn / np.float32(top), 0, 1.6)
+    # Broad near the body, a hair at the end: two widths laid over each other.
+    sigma = max(rng.uniform(0.10, 0.16) / place.spacing_mm, 0.5)
+    rays = np.zeros((side, side), np.float32)
+    for width, share in ((sigma, 1.0), (2.6 * sigma, 1.1)):
+        fade = ink * np.clip(share - along, 0, 1) ** (width / sigma - 1)
+        flat = np.bincount((rows * side + columns)[kept], fade[kept], minlength=side * side)
+        rays += _lines(flat.reshape(side, side).astype(np.float32), width)
+    # Over the body they cannot be told from it.
+    rays *= np.clip(place.radius / np.float32(0.25 * size_mm) - np.float32(0.75), 0, 1)
     return rays
+
+
+def _lines(ink: Floats, sigma: float) -> Floats:
+    """Blur drawn points to lines whose plain parts add about the density of a spicule."""
+    drawn = gaussian_filter(ink, sigma)
+    top = float(np.quantile(drawn[drawn > 0.02 * drawn.max()], 0.9)) if drawn.max() > 0 else 1.0
+    lines: Floats = np.float32(0.034) * np.clip(drawn / np.float32(top), 0, 1.5)
+    return lines

@@ -31,6 +31,8 @@ class BreastShape:
     `depth_mm` is the way from the chest wall to the nipple, `half_mm` half the height of the CC
     outline where it is highest; `pointed` in [0, 1] tells a cone from a ball; `nipple_mm` is how
     far the nipple stands out; `muscle_mm` the width and height of the pectoral muscle's triangle.
+    `droop` in [-0.4, 1] tells how far the MLO breast hangs; `fold_mm` how much of the belly below
+    the fold under the breast is on MLO films, 0 for none.
     """
 
     depth_mm: float
@@ -39,6 +41,8 @@ class BreastShape:
     nipple_mm: float
     muscle_mm: tuple[float, float]
     axilla_mm: float
+    droop: float
+    fold_mm: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +65,16 @@ class Silhouette:
 
 def draw_shape(rng: np.random.Generator) -> BreastShape:
     """Draw the build of a patient's breasts."""
-    depth = float(np.clip(rng.normal(90, 15), 60, 116))
+    depth = float(np.clip(rng.normal(88, 18), 56, 116))
     return BreastShape(
         depth_mm=depth,
-        half_mm=float(np.clip(depth * rng.uniform(0.92, 1.15), 62, 98)),
+        half_mm=float(np.clip(depth * rng.uniform(0.82, 1.15), 58, 96)),
         pointed=float(rng.uniform(0, 1)),
         nipple_mm=float(rng.choice([1.0, 4.5], p=[0.2, 0.8]) * rng.uniform(0.8, 1.3)),
-        muscle_mm=(float(rng.uniform(30, 52)), float(rng.uniform(80, 155))),
-        axilla_mm=float(rng.uniform(6, 24)),
+        muscle_mm=(float(rng.uniform(26, 50)), float(rng.uniform(75, 150))),
+        axilla_mm=float(rng.uniform(6, 26)),
+        droop=float(rng.uniform(-0.4, 1)),
+        fold_mm=float(rng.choice([0.0, 1.0], p=[0.45, 0.55]) * rng.uniform(4, 14)),
     )
 
 
@@ -112,27 +118,41 @@ def _mlo(shape: BreastShape, rng: np.random.Generator) -> Silhouette:
     depth, half = shape.depth_mm * rng.uniform(0.97, 1.05), shape.half_mm
     upper, lower = 1.2 * half, 0.88 * half
     top = shape.muscle_mm[0] + shape.axilla_mm
-    level = max(upper * rng.uniform(0.98, 1.12), 95.0)
-    film = _film(level + 1.28 * lower, depth, rng)
-    full = 0.06 * (1 - shape.pointed)
+    level = max(upper * rng.uniform(0.98, 1.12), 95.0) + 6 * shape.droop
+    end = level + (1.36 if shape.fold_mm else 1.18) * lower
+    film = _film(end + 0.1 * lower, depth, rng)
+    full, hang = 0.06 * (1 - shape.pointed), 0.07 * shape.droop
     neck = min(top, 0.62 * depth)
     points = np.array(
         [
             (-_FAR_MM, neck * 0.95),
             (-15, neck * 0.98),
             (0.30 * level, neck * 1.0 + 0.10 * depth),
-            (level - 0.47 * upper, (0.79 + full) * depth),
+            (level - 0.47 * upper, (0.79 + full - hang) * depth),
             (level, depth),
-            (level + 0.47 * lower, (0.83 + full) * depth),
-            (level + 0.88 * lower, (0.42 + full) * depth),
-            (level + 1.10 * lower, 0.10 * depth),
-            (level + 1.18 * lower, -0.08 * depth),
+            (level + 0.47 * lower, (0.83 + full + hang) * depth),
+            (level + 0.88 * lower, (0.42 + full + 1.4 * hang) * depth),
+            *_lower_end(shape, level, lower),
         ]
     )
     skin = _waved(_smooth(points), rng)
     return Silhouette(
         film, *_with_nipple(skin, shape.nipple_mm, rng), _muscle_edge(shape.muscle_mm, rng)
     )
+
+
+def _lower_end(shape: BreastShape, level: float, lower: float) -> list[tuple[float, float]]:
+    """Return where the skin line leaves the film: straight, or by a fold and the belly below it."""
+    if not shape.fold_mm:
+        return [
+            (level + 1.10 * lower, 0.10 * shape.depth_mm),
+            (level + 1.18 * lower, -0.08 * shape.depth_mm),
+        ]
+    return [
+        (level + 1.12 * lower, shape.fold_mm),
+        (level + 1.24 * lower, 0.9 * shape.fold_mm),
+        (level + 1.36 * lower, -0.08 * shape.depth_mm),
+    ]
 
 
 def _film(rows_mm: float, depth_mm: float, rng: np.random.Generator) -> tuple[float, float]:
@@ -176,7 +196,7 @@ def _muscle_edge(muscle_mm: tuple[float, float], rng: np.random.Generator) -> Fl
     """Return the slightly bent edge of the muscle from the upper border to the chest wall."""
     width, height = muscle_mm
     along = np.linspace(-0.4, 1.3, 120)
-    bend = rng.uniform(-0.06, 0.16) * width
+    bend = rng.uniform(-0.05, 0.27) * width
     column = width * (1 - along) + bend * np.sin(np.pi * np.clip(along, 0, 1))
     return np.stack([height * along, column], axis=1).astype(np.float32)
 
@@ -214,7 +234,7 @@ def muscle_cover(shape: Silhouette, grid_mm: float) -> Floats:
     edge = shape.muscle
     corner = np.array([[edge[-1, 0], -_FAR_MM], [edge[0, 0], -_FAR_MM]], np.float32)
     inside = _filled(np.concatenate([edge, corner]), shape.film_mm, grid_mm)
-    soft = gaussian_filter(inside.astype(np.float32), 1.1 / grid_mm)
+    soft = gaussian_filter(inside.astype(np.float32), 1.6 / grid_mm)
     return _cropped(soft, shape.film_mm, grid_mm)
 
 

@@ -66,7 +66,7 @@ def faded(curves: Floats, strength: NDArray[np.floating], rng: np.random.Generat
     """Let curves begin and end softly and vary in brightness on the way."""
     count, steps = curves.shape[:2]
     along = np.linspace(0, 1, steps, dtype=np.float32)
-    ends = np.minimum(1, 6 * np.minimum(along, 1 - along))
+    ends = np.minimum(1, 3 * np.minimum(along, 1 - along))
     phase = rng.uniform(0, 2 * np.pi, (count, 1))
     pulse = 0.75 + 0.25 * np.sin(phase + rng.uniform(2, 9, (count, 1)) * along)
     return Curves(curves, (strength[:, None] * ends * pulse).astype(np.float32))
@@ -118,26 +118,33 @@ def draw_lines(
     (rows, columns) float32, what the lines add to the density, at most 0.13
     """
     size = glands.shape
-    thin = draw(_strands(shape, 170 - 20 * breast_density, 0.35, rng), 0.5, size, GRID_MM)
-    broad = draw(_strands(shape, 80, 0.25, rng), 1.1, size, GRID_MM)
+    hair = draw(_strands(shape, 150 - 15 * breast_density, (9, 20), rng), 0.3, size, GRID_MM)
+    thin = draw(_strands(shape, 70 - 8 * breast_density, (14, 34), rng), 0.5, size, GRID_MM)
+    broad = draw(_strands(shape, 34, (12, 30), rng), 1.0, size, GRID_MM)
     broad += 1.1 * draw(_joined(_ducts(shape, rng), _vessels(shape, rng)), 1.2, size, GRID_MM)
-    total: Floats = (1 - 0.55 * glands) * (0.032 * thin + 0.038 * broad)
+    total: Floats = (1 - 0.55 * glands) * (0.034 * hair + 0.044 * thin + 0.036 * broad)
     return np.minimum(total, np.float32(0.13))
 
 
-def _strands(shape: Silhouette, count: int, across: float, rng: np.random.Generator) -> Curves:
-    """Return fibrous strands; a share of them, `across`, are ligaments that cross the others."""
+def _strands(
+    shape: Silhouette, count: int, lengths_mm: tuple[float, float], rng: np.random.Generator
+) -> Curves:
+    """Return fibrous strands towards the nipple; three in ten are ligaments that cross the rest."""
     nipple = np.array(shape.nipple)
-    behind = np.abs(rng.normal(0.5, 0.33, count)) * nipple[1]
-    angle = rng.normal(0, 0.8, count)
+    behind = np.abs(rng.normal(0.55, 0.36, count)) * nipple[1]
+    angle = rng.normal(0, 0.85, count)
     starts = nipple + np.column_stack([np.sin(angle), -np.cos(angle)]) * behind[:, None]
     heading = np.pi - angle + rng.normal(0, 0.3, count)
-    heading += (rng.random(count) < across) * rng.choice([-1.0, 1.0], count) * 1.2
-    curves = walk(starts, heading, float(rng.uniform(16, 28)), 0.22, rng)
-    more = branched(curves, rng)
-    twigs = walk(more[:, :2], more[:, 2], 12, 0.2, rng)
-    first = faded(curves, rng.lognormal(-0.5, 0.65, count), rng)
-    return _joined(first, faded(twigs, 0.7 * rng.lognormal(-0.5, 0.6, len(twigs)), rng))
+    heading += (rng.random(count) < 0.3) * rng.choice([-1.0, 1.0], count) * rng.normal(1, 0.3)
+    sets = []
+    for part in np.array_split(np.arange(count), 4):
+        length = float(rng.uniform(*lengths_mm))
+        curves = walk(starts[part], heading[part], length, 0.09, rng)
+        more = branched(curves, rng)
+        twigs = walk(more[:, :2], more[:, 2], 0.6 * length, 0.09, rng)
+        sets.append(faded(curves, rng.lognormal(-0.7, 0.55, len(part)), rng))
+        sets.append(faded(twigs, 0.7 * rng.lognormal(-0.7, 0.5, len(twigs)), rng))
+    return _joined(*sets)
 
 
 def _ducts(shape: Silhouette, rng: np.random.Generator) -> Curves:
@@ -145,9 +152,9 @@ def _ducts(shape: Silhouette, rng: np.random.Generator) -> Curves:
     count = int(rng.integers(7, 13))
     starts = np.array(shape.nipple) - [0, 2] + rng.normal(0, 1.4, (count, 2))
     heading = np.pi + np.linspace(-0.75, 0.75, count) + rng.normal(0, 0.12, count)
-    curves = walk(starts, heading, 0.4 * shape.nipple[1], 0.13, rng)
+    curves = walk(starts, heading, 0.4 * shape.nipple[1], 0.09, rng)
     more = branched(curves, rng, 1.0)
-    twigs = walk(more[:, :2], more[:, 2], 16, 0.18, rng)
+    twigs = walk(more[:, :2], more[:, 2], 16, 0.1, rng)
     first = faded(curves, rng.lognormal(-0.5, 0.5, count), rng)
     return _joined(first, faded(twigs, rng.lognormal(-0.8, 0.4, len(twigs)), rng))
 
@@ -159,16 +166,16 @@ def _vessels(shape: Silhouette, rng: np.random.Generator) -> Curves:
     starts = np.column_stack([rows, rng.uniform(-2, 8, count)])
     goal = np.array(shape.nipple)
     heading = np.arctan2(goal[0] - rows, goal[1] - starts[:, 1]) + rng.normal(0, 0.3, count)
-    curves = walk(starts, heading, 0.85 * goal[1], 0.16, rng)
+    curves = walk(starts, heading, 0.85 * goal[1], 0.1, rng)
     more = branched(curves, rng, 1.0)
-    twigs = walk(more[:, :2], more[:, 2], 0.4 * goal[1], 0.15, rng)
+    twigs = walk(more[:, :2], more[:, 2], 0.4 * goal[1], 0.1, rng)
     first = faded(curves, rng.uniform(0.6, 1.1, count), rng)
     return _joined(first, faded(twigs, rng.uniform(0.3, 0.7, len(twigs)), rng))
 
 
-def _joined(first: Curves, second: Curves) -> Curves:
-    """Put two sets of curves into one, as loose points."""
+def _joined(*sets: Curves) -> Curves:
+    """Put sets of curves into one, as loose points."""
     return Curves(
-        np.concatenate([first.points.reshape(1, -1, 2), second.points.reshape(1, -1, 2)], axis=1),
-        np.concatenate([first.strength.reshape(1, -1), second.strength.reshape(1, -1)], axis=1),
+        np.concatenate([one.points.reshape(1, -1, 2) for one in sets], axis=1),
+        np.concatenate([one.strength.reshape(1, -1) for one in sets], axis=1),
     )
