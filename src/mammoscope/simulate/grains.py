@@ -76,7 +76,7 @@ class _Canvas:
         box = (column - reach, row - reach, column + reach, row + reach)
         self.draw.ellipse(box, fill=int(np.clip(grey * 255, 0, 255)))
 
-    def chip(self, at: Points, radius_mm: float, grey: float, rng: np.random.Generator) -> None:
+    def splinter(self, at: Points, radius_mm: float, grey: float, rng: np.random.Generator) -> None:
         """Draw an uneven splinter: a polygon whose corners lie nearer or farther."""
         corners = int(rng.integers(7, 12))
         turns = np.sort(rng.uniform(0, 2 * np.pi, corners))
@@ -225,7 +225,7 @@ def _disc_grain(pen: _Canvas, at: Points, size: float, rng: np.random.Generator)
 
 def _haze_grain(pen: _Canvas, at: Points, size: float, rng: np.random.Generator) -> None:
     for _ in range(4):
-        pen.chip(at + rng.normal(0, 0.35 * size, 2), size / 3, rng.uniform(0.35, 0.7), rng)
+        pen.splinter(at + rng.normal(0, 0.35 * size, 2), size / 3, rng.uniform(0.35, 0.7), rng)
 
 
 def _wall_grain(pen: _Canvas, at: Points, size: float, rng: np.random.Generator) -> None:
@@ -233,7 +233,7 @@ def _wall_grain(pen: _Canvas, at: Points, size: float, rng: np.random.Generator)
     axis, grey = np.array([np.sin(pen.heading), np.cos(pen.heading)]), rng.uniform(0.4, 1.0)
     for step in range(int(rng.integers(2, 6))):
         move = axis * 0.5 * size * step + rng.normal(0, 0.1 * size, 2)
-        pen.chip(at + move, size * rng.uniform(0.25, 0.45), grey, rng)
+        pen.splinter(at + move, size * rng.uniform(0.25, 0.45), grey, rng)
 
 
 def _blob_grain(pen: _Canvas, at: Points, size: float, rng: np.random.Generator) -> None:
@@ -241,14 +241,14 @@ def _blob_grain(pen: _Canvas, at: Points, size: float, rng: np.random.Generator)
     axis = np.array([np.sin(turn), np.cos(turn)])
     for _ in range(int(rng.integers(2, 6))):
         move = axis * rng.normal(0, 0.30 * size) + rng.normal(0, 0.10 * size, 2)
-        pen.chip(at + move, size * rng.uniform(0.18, 0.40), grey * rng.uniform(0.8, 1.0), rng)
+        pen.splinter(at + move, size * rng.uniform(0.18, 0.40), grey * rng.uniform(0.8, 1.0), rng)
 
 
 def _popcorn_grain(pen: _Canvas, at: Points, size: float, rng: np.random.Generator) -> None:
-    pen.chip(at, 0.36 * size, rng.uniform(0.6, 0.8), rng)
+    pen.splinter(at, 0.36 * size, rng.uniform(0.6, 0.8), rng)
     for _ in range(26):
         move = rng.normal(0, 0.24 * size, 2)
-        pen.chip(at + move, size * rng.uniform(0.06, 0.17), rng.uniform(0.5, 1.0), rng)
+        pen.splinter(at + move, size * rng.uniform(0.06, 0.17), rng.uniform(0.5, 1.0), rng)
 
 
 def _ring_grain(pen: _Canvas, at: Points, size: float, rng: np.random.Generator) -> None:
@@ -269,12 +269,12 @@ def _branch_grain(pen: _Canvas, at: Points, size: float, rng: np.random.Generato
         turn += rng.normal(0, 0.13)
         here = here + 0.45 * size * np.array([np.sin(turn), np.cos(turn)])
         if rng.random() < 0.85:
-            pen.chip(here, size * rng.uniform(0.28, 0.55), grey * rng.uniform(0.5, 1.0), rng)
+            pen.splinter(here, size * rng.uniform(0.28, 0.55), grey * rng.uniform(0.5, 1.0), rng)
         if forks and step == steps // 2:
             side = turn + rng.choice([-0.7, 0.7])
             for far in range(1, steps // 2):
                 move = 0.45 * far * size * np.array([np.sin(side), np.cos(side)])
-                pen.chip(here + move, 0.42 * size, grey * rng.uniform(0.6, 1.0), rng)
+                pen.splinter(here + move, 0.42 * size, grey * rng.uniform(0.6, 1.0), rng)
 
 
 _FORMS: dict[str, Form] = {
