@@ -5,7 +5,7 @@ Usage: python benchmarks/archives.py [--files 100000] [--scans 1000]
 Makes trees of many small files in a temporary folder: DDSM (each case with its .ics, outlines of
 3,000 steps, and films that are never opened) and a folder of DICOM headers. Prints, as JSON, the
 seconds to open each, and for checking a quarter of the scans and all of them (films of 1.6 million
-pixels) the seconds with one worker and with one a core, and the most memory of all processes together.
+pixels) the seconds with one worker and with one a core, and the most memory of all processes.
 """
 
 import argparse

@@ -10,12 +10,25 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mammoscope.core.errors import ArchiveError, BadValueError, CorruptFileError, MissingFileError
+from mammoscope.core.errors import (
+    ArchiveError,
+    BadValueError,
+    CorruptFileError,
+    FormatError,
+    MissingFileError,
+)
 from mammoscope.core.geometry import Box
 from mammoscope.core.records import Scan
 from mammoscope.core.vocabulary import SpacingSource, Split
 from mammoscope.tiles import store
-from mammoscope.tiles.store import INDEX, PROVENANCE, load_tiles, write_tiles
+from mammoscope.tiles.store import (
+    INDEX,
+    PROVENANCE,
+    VERSION,
+    load_tiles,
+    write_shards,
+    write_tiles,
+)
 from mammoscope.tiles.tile import Origin, Tile
 
 SPLIT = {"p0": Split.TRAIN, "p1": Split.VALIDATION, "p2": Split.TEST}
@@ -160,8 +173,12 @@ def test_one_changed_bit_anywhere_is_told(folder, name):
         changed = bytearray(written)
         changed[place] ^= 1
         path.write_bytes(changed)
-        with pytest.raises(CorruptFileError, match=f"{name}: is not as it was written"):
-            load_tiles(folder)
+        with pytest.raises(FormatError, match=name):
+            load_tiles(folder).verify()
+
+
+def test_a_whole_set_passes(folder):
+    load_tiles(folder).verify()
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -174,9 +191,12 @@ def test_a_part_cut_short_is_told(folder, name):
             load_tiles(folder)
 
 
-@pytest.mark.parametrize("text", ["[]", "{}", '{"files": 3}', '{"files": {"../x": "0", "b": "1"}}'])
+NAMES_NO_SET = ["[]", "{}", '"files": 3', '"files": {"../x": "0", "b": "1"}', '"files": {"b": {}}']
+
+
+@pytest.mark.parametrize("text", NAMES_NO_SET)
 def test_a_provenance_that_names_no_tile_set_is_told(folder, text):
-    (folder / PROVENANCE).write_text(text)
+    (folder / PROVENANCE).write_text(f'{{"schema": "{VERSION}", {text}}}' if ":" in text else text)
     with pytest.raises(CorruptFileError, match=PROVENANCE):
         load_tiles(folder)
 
@@ -184,10 +204,44 @@ def test_a_provenance_that_names_no_tile_set_is_told(folder, text):
 def test_an_index_that_does_not_fit_the_pixels_is_told(folder):
     pl.read_parquet(folder / INDEX).head(5).write_parquet(folder / INDEX)
     provenance = json.loads((folder / PROVENANCE).read_text())
-    provenance["files"][INDEX] = store._digest(folder / INDEX)
+    provenance["files"][INDEX]["sha256"] = store.digest_of(folder / INDEX)
     (folder / PROVENANCE).write_text(json.dumps(provenance))
     with pytest.raises(CorruptFileError, match="6 tiles of pixels and 5 rows"):
         load_tiles(folder)
+
+
+@pytest.mark.parametrize("version", [None, "mammoscope.tiles/2"])
+def test_a_set_of_another_version_is_refused_by_name(folder, version):
+    provenance = json.loads((folder / PROVENANCE).read_text())
+    (folder / PROVENANCE).write_text(json.dumps({**provenance, "schema": version}))
+    with pytest.raises(CorruptFileError, match=f"of version {version!r}.*reads '{VERSION}'"):
+        load_tiles(folder)
+
+
+def test_shards_of_two_sizes_are_told(folder):
+    name = "pixels-0001.npy"
+    np.save(folder / name, np.zeros((2, 9, 9), np.uint8))
+    provenance = json.loads((folder / PROVENANCE).read_text())
+    provenance["files"][name]["bytes"] = (folder / name).stat().st_size
+    (folder / PROVENANCE).write_text(json.dumps(provenance))
+    with pytest.raises(CorruptFileError, match="differ in the tiles' size"):
+        load_tiles(folder)
+
+
+def test_shards_are_as_numpy_writes_them(folder, tmp_path):
+    shard = load_tiles(folder).shards[1]
+    np.save(tmp_path / "numpys.npy", shard)
+    assert (tmp_path / "numpys.npy").read_bytes() == (folder / "pixels-0001.npy").read_bytes()
+
+
+@pytest.mark.parametrize("sizes", [[1] * 9, [9], [3, 5, 1], [4, 4, 1], [0, 9]])
+def test_blocks_of_any_size_fill_the_same_shards(tmp_path, sizes):
+    tiles = np.arange(9, dtype=np.uint8)[:, None, None] * np.ones((1, 2, 2), np.uint8)
+    cuts = np.cumsum(sizes)[:-1]
+    files = write_shards(tmp_path, iter(np.split(tiles, cuts)))
+    assert list(files) == [f"pixels-{n:04d}.npy" for n in range(3)]
+    back = np.concatenate([np.load(tmp_path / name) for name in files])
+    np.testing.assert_array_equal(back, tiles)
 
 
 def test_tiles_are_frozen_records():

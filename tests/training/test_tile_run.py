@@ -14,12 +14,12 @@ from torch import nn
 from mammoscope.archives.archive import Archive
 from mammoscope.core.config import read_settings
 from mammoscope.core.contract import ModelContract
-from mammoscope.core.errors import BadValueError, TrainingError
+from mammoscope.core.errors import ArchiveError, BadValueError, TrainingError
 from mammoscope.core.geometry import Circle
 from mammoscope.core.records import Finding, Scan
 from mammoscope.core.vocabulary import FindingKind, Pathology
 from mammoscope.tiles.build import build_tiles
-from mammoscope.training.tile_run import TileSettings, check_splits, train_tiles
+from mammoscope.training.tile_run import TileSettings, check_splits, tell_verdict, train_tiles
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs" / "paper-mias-9.toml"
 TEXT = """
@@ -105,6 +105,8 @@ def test_a_run_learns_measures_on_test_patients_and_says_so_in_its_contract(tmp_
     assert figures["tiles"]["accuracy"]["value"] == 1.0
     assert figures["counts"]["patients"] == 2
     assert figures["counts"]["abnormal"] == 3
+    told = json.loads((tmp_path / "run" / "tiles" / "audit.json").read_text())
+    assert figures["dataset"]["audit_verdict"] == told["verdict"]
     share = 1 - 3 / figures["counts"]["tiles"]
     assert figures["tiles"]["majority_baseline"]["value"] == pytest.approx(max(share, 1 - share))
     with safe_open(path, "pt") as stream:
@@ -113,6 +115,22 @@ def test_a_run_learns_measures_on_test_patients_and_says_so_in_its_contract(tmp_
     assert contract.input.spacing_mm == pytest.approx(0.2 / 2.58)
     provenance = json.loads((tmp_path / "run" / "tiles" / "provenance.json").read_text())
     assert contract.origin["split"] == provenance["split"]
+
+
+@pytest.mark.usefixtures("_small")
+def test_a_run_prints_the_verdict_of_its_tiles(tmp_path, capsys):
+    run(tmp_path / "run")
+    said = " ".join(capsys.readouterr().err.split())
+    # Brightness goes with the label here, and no lesion explains that.
+    assert "are suspect: audit.json in that folder says why" in said
+
+
+def test_tiles_that_changed_after_their_audit_count_as_not_audited(archive, tmp_path, capsys):
+    tiles = build_tiles(archive, "9", tmp_path / "set")
+    path = tmp_path / "set" / "audit.json"
+    path.write_text(path.read_text().replace('"set_digest": "', '"set_digest": "0'))
+    tell_verdict(tiles)
+    assert "were not audited" in " ".join(capsys.readouterr().err.split())
 
 
 @pytest.mark.usefixtures("_small")
@@ -136,12 +154,21 @@ def test_tiles_of_other_settings_are_never_trained_on(tmp_path):
         run(tmp_path / "run", "seed = 3\n" + TEXT)
 
 
+def test_a_part_of_an_archive_is_not_trained_on(tmp_path, monkeypatch):
+    (tmp_path / "scans").mkdir()
+    broken = make_archive(tmp_path / "scans")
+    broken.records[3].path.unlink()
+    monkeypatch.setattr("mammoscope.training.tile_run.open_archive", lambda *_: broken)
+    with pytest.raises(ArchiveError, match=r"1 scans could not be read.*mdb003\.png"):
+        run(tmp_path / "run")
+
+
 def test_a_split_of_one_kind_is_refused(archive, tmp_path):
     few = Archive(
         name="mini-mias", folder=Path(), licence="", citation="", records=archive.records[:6]
     )
     tiles = build_tiles(few, "9", tmp_path / "set")
-    with pytest.raises(TrainingError, match="validation patients have 0 abnormal tiles of 3"):
+    with pytest.raises(TrainingError, match="validation patients have 0 abnormal tiles of 6"):
         check_splits(tiles, 2)
 
 

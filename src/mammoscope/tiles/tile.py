@@ -30,6 +30,8 @@ class Origin(StrEnum):
     """Tissue that its archive calls free of findings, or that lies outside all of them."""
     NEGATIVE = "negative"
     """Normal tissue that a model took for a lesion."""
+    REFUSED = "refused"
+    """Tissue, film or air of a normal scan that a recipe's own tests refuse."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

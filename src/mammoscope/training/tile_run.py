@@ -10,19 +10,23 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from rich.console import Console
 
 import mammoscope
 from mammoscope.archives.open import open_archive
 from mammoscope.core.contract import InputSpec, ModelContract, OutputSpec
-from mammoscope.core.errors import TrainingError
+from mammoscope.core.errors import ArchiveError, TrainingError
 from mammoscope.core.vocabulary import Split
 from mammoscope.evaluation.intervals import bootstrap, weighted_mean
 from mammoscope.evaluation.roc import auc_statistic
 from mammoscope.formats.files import write_atomic
 from mammoscope.models import zoo
 from mammoscope.models.weights import save_weights
-from mammoscope.tiles.build import build_tiles
-from mammoscope.tiles.recipe9 import SCALE
+from mammoscope.tiles.audit.report import read_verdict, set_digest
+from mammoscope.tiles.build import BuildPlan, carry_out, read_report
+from mammoscope.tiles.cutting import Crew
+from mammoscope.tiles.paper_recipes import MIAS_SCALE
+from mammoscope.tiles.recipes import make_recipe
 from mammoscope.tiles.store import TileSet
 from mammoscope.training.loop import Plan, fit
 from mammoscope.training.settings import ArchiveSettings
@@ -88,6 +92,7 @@ def train_tiles(settings: TileSettings, digest: str, out: Path, show: Show) -> P
     out.mkdir(parents=True, exist_ok=True)
     tiles = _tiles(settings, out / "tiles", show)
     check_splits(tiles, settings.batch_size)
+    tell_verdict(tiles)
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
         network = zoo.channels_last(zoo.build(settings.architecture))
@@ -110,15 +115,33 @@ def train_tiles(settings: TileSettings, digest: str, out: Path, show: Show) -> P
 
 def _tiles(settings: TileSettings, folder: Path, show: Show) -> TileSet:
     archive = open_archive(settings.archive.name, Path(settings.archive.folder))
+    recipe = make_recipe(RECIPE, [archive.name], radius_as_side=settings.radius_as_side)
+    plan = BuildPlan(archives=(archive,), recipe=recipe, seed=settings.seed)
     with show(len(archive.scans()), "tiles") as step:
-        return build_tiles(
-            archive,
-            RECIPE,
-            folder,
-            seed=settings.seed,
-            radius_as_side=settings.radius_as_side,
-            advance=lambda: step(""),
+        tiles = carry_out(plan, folder, Crew(on_done=lambda _done, _total: step("")))
+    if unreadable := read_report(tiles.folder)["unreadable"]:
+        raise ArchiveError(
+            f"{len(unreadable)} scans could not be read, the first one: {unreadable[0]['why']} "
+            f"Get them again and remove {tiles.folder}: figures on a part of an archive mislead."
         )
+    return tiles
+
+
+def tell_verdict(tiles: TileSet) -> None:
+    """Print on standard error what the audit of the tiles came to.
+
+    Raises
+    ------
+    CorruptFileError
+        When the stored audit is damaged.
+    """
+    verdict = read_verdict(tiles.folder)
+    said = {
+        None: "were not audited: `mammoscope tiles audit` looks for leaks and shortcuts",
+        "clean": "are clean: their audit found neither leaks nor shortcuts",
+    }.get(verdict, f"are {verdict}: audit.json in that folder says why, and figures may mislead")
+    console = Console(stderr=True, markup=False, highlight=False, emoji=False)
+    console.print(f"Tiles in {tiles.folder} {said}.", soft_wrap=True)
 
 
 def check_splits(tiles: TileSet, batch_size: int) -> None:
@@ -170,6 +193,11 @@ def measure(tiles: TileSet, network: torch.nn.Module, seed: int) -> dict[str, An
     rng = np.random.default_rng(seed)
     return {
         "schema": "mammoscope.evaluation/1",
+        "dataset": {
+            "name": f"tiles of recipe {tiles.provenance['recipe']}",
+            "digest": set_digest(tiles.provenance),
+            "audit_verdict": read_verdict(tiles.folder),
+        },
         "counts": {
             "tiles": len(rows),
             "abnormal": int(truth.sum()),
@@ -191,7 +219,7 @@ def _contract(settings: TileSettings, figures: Mapping[str, Any], split: str) ->
         architecture=settings.architecture,
         input=InputSpec(
             # mini-MIAS has 0.2 mm a pixel, and its scans are enlarged by the recipe's factor.
-            spacing_mm=0.2 / SCALE,
+            spacing_mm=0.2 / MIAS_SCALE,
             grey_rule="as-stored",
             grey_numbers={"divisor": 255.0},
             orientation="as-acquired",

@@ -1,0 +1,144 @@
+"""What is kept of each picture while leaks are looked for: a digest, and its texture in 64 x 64.
+
+Texture is the picture without its broad shades and with its local contrast made even, so that
+brightness, contrast and most of a grey scale's bend are gone, and every part of it counts alike.
+"""
+
+import hashlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array
+
+SIDE = 64
+"""Rows and columns of a texture: coarse enough for JPEG of quality 50 to leave it be."""
+FINE, BROAD, ROUND = 0.8, 3.5, 6.0
+"""Standard deviations, in pixels of a texture, of the blurs between which it lies."""
+FLOOR, UNEVEN = 0.1, 0.01
+"""Share of a picture's middling texture below which a place counts as flat; and the share of its
+mean below which it is left out of the middle."""
+STEPS = 32
+"""Texture 1 (one local standard deviation) in the stored integers."""
+READERS = 2
+"""Threads that read at once; reading and decoding leave the interpreter free."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Hashes:
+    """What is kept of n pictures.
+
+    Attributes
+    ----------
+    digests : of pixels, size and type; equal for equal pictures only
+    textures : ndarray of shape (n, 64, 64), int8: texture times `STEPS`, clipped
+    blank : ndarray of shape (n,), bool: pictures of one grey level, of which nothing can be said
+    shapes : ndarray of shape (n, 2): rows and columns of each picture
+    """
+
+    digests: tuple[bytes, ...]
+    textures: NDArray[np.int8]
+    blank: NDArray[np.bool_]
+    shapes: NDArray[np.intp]
+
+
+def hash_pictures(count: int, read: Callable[[int], NDArray[Any]]) -> Hashes:
+    """Read every picture once and keep a digest and a texture of it.
+
+    Parameters
+    ----------
+    count : how many there are
+    read : position -> ndarray of shape (rows, columns), uint8 or uint16
+
+    Raises
+    ------
+    MammoscopeError
+        What `read` raises.
+    """
+    digests: list[bytes] = [b""] * count
+    textures = np.zeros((count, SIDE, SIDE), np.int8)
+    blank = np.zeros(count, np.bool_)
+    shapes = np.zeros((count, 2), np.intp)
+
+    def one(position: int) -> None:
+        image = read(position)
+        digests[position] = digest(image)
+        shapes[position] = image.shape
+        blank[position] = image.min() == image.max()
+        if not blank[position]:
+            textures[position] = np.clip(np.rint(texture(image) * STEPS), -127, 127)
+
+    with ThreadPoolExecutor(READERS) as pool:
+        for _ in pool.map(one, range(count)):
+            pass
+    return Hashes(digests=tuple(digests), textures=textures, blank=blank, shapes=shapes)
+
+
+def digest(image: NDArray[Any]) -> bytes:
+    """Return the SHA-256 of a picture's pixels, size and type."""
+    head = f"{image.shape} {image.dtype.str} ".encode()
+    return hashlib.sha256(head + np.ascontiguousarray(image).data).digest()
+
+
+def texture(image: NDArray[Any]) -> NDArray[np.float32]:
+    """Return the texture of a picture, shape (64, 64), in local standard deviations.
+
+    Flat places are near 0. Adding to the picture or multiplying it changes nothing.
+    """
+    small = shrink(image)
+    fine = blurred(small, FINE)
+    detail = fine - blurred(small, BROAD)
+    spread = blurred(detail * detail, ROUND)
+    # Of what is not flat the middle: a film's edge is a hundred times steeper than any tissue.
+    uneven = spread[spread > UNEVEN * spread.mean()]
+    ground = FLOOR * float(np.median(uneven)) if uneven.size else 0.0
+    return np.asarray(detail / np.sqrt(spread + ground + 1e-12), np.float32)
+
+
+def floats(textures: NDArray[np.int8]) -> NDArray[np.float32]:
+    """Turn stored textures into local standard deviations."""
+    return np.asarray(textures / np.float32(STEPS), np.float32)
+
+
+def shrink(image: NDArray[Any]) -> NDArray[np.float32]:
+    """Squash a picture to 64 x 64 pixels, each the mean of what it covers."""
+    rows, columns = image.shape
+    # Whole films first lose what no eye could see in 64 rows: the product below is dear.
+    step = max(1, min(rows, columns) // 512)
+    if step > 1:
+        cut = image[: rows // step * step, : columns // step * step]
+        parts = cut.reshape(rows // step, step, columns // step, step)
+        image = parts.mean(axis=(1, 3), dtype=np.float32)
+        rows, columns = image.shape
+    down = _means(rows) @ image.astype(np.float32)
+    return np.ascontiguousarray((_means(columns) @ down.T).T)
+
+
+def blurred(images: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+    """Blur images of 64 x 64, shape (..., 64, 64); at the border only what is there counts."""
+    matrix = _blur(sigma)
+    return np.asarray(matrix @ (images @ matrix.T), np.float32)
+
+
+@lru_cache(maxsize=256)
+def _means(length: int) -> Any:
+    """Shape (64, length), sparse: which share of each old pixel goes into each new one.
+
+    A full matrix would be slower: for one so small, threads of the product wait on each other.
+    """
+    edges = np.arange(SIDE + 1) * (length / SIDE)
+    old = np.arange(length)
+    first, last = edges[:-1, None], edges[1:, None]
+    covered = np.clip(np.minimum(last, old + 1) - np.maximum(first, old), 0, None)
+    return csr_array((covered / covered.sum(axis=1, keepdims=True)).astype(np.float32))
+
+
+@lru_cache(maxsize=32)
+def _blur(sigma: float) -> NDArray[np.float32]:
+    apart = np.subtract.outer(np.arange(SIDE), np.arange(SIDE)) / sigma
+    weights = np.exp(-0.5 * apart**2)
+    return np.asarray(weights / weights.sum(axis=1, keepdims=True), np.float32)

@@ -1,0 +1,125 @@
+"""`mammoscope tiles build`: what it passes on, says and returns."""
+
+import json
+from types import SimpleNamespace
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from mammoscope.archives import open as opening
+from mammoscope.archives import splits
+from mammoscope.cli.tiles_build import build
+from mammoscope.core.errors import BadValueError
+from mammoscope.tiles import build as building
+from mammoscope.tiles import recipes
+
+app = typer.Typer()
+app.command()(build)
+
+REPORT = {
+    "scans": {"given": 4, "read": 3, "with_tiles": 2},
+    "unreadable": [],
+    "candidates": {"BENIGN_mass": 3, "NORMAL": 90},
+    "chosen": {"BENIGN_mass": 3, "NORMAL": 15},
+    "tiles": {"train": {"BENIGN_mass": 3, "NORMAL": 12}, "test": {"NORMAL": 3}},
+    "missing_classes": [],
+}
+
+
+class Tiles(SimpleNamespace):
+    def __len__(self):
+        return 18
+
+
+@pytest.fixture
+def asked(monkeypatch, tmp_path):
+    """Stand-ins for everything below; what the command asked of them."""
+    found = SimpleNamespace(report=dict(REPORT), folder=tmp_path)
+
+    def open_archive(name, folder):
+        found.opened = [*getattr(found, "opened", []), (name, str(folder))]
+        return SimpleNamespace(name=name)
+
+    def make_recipe(name, archives, **options):
+        found.recipe = (name, list(archives), options)
+        return "the recipe"
+
+    def carry_out(plan, out, crew):
+        found.plan, found.out, found.crew = plan, out, crew
+        crew.on_done(1, 4)
+        return Tiles(folder=tmp_path, provenance={"splits": "by patient"})
+
+    monkeypatch.setattr(opening, "open_archive", open_archive)
+    monkeypatch.setattr(recipes, "make_recipe", make_recipe)
+    monkeypatch.setattr(splits, "read_division", lambda path: f"division of {path}")
+    monkeypatch.setattr(building, "carry_out", carry_out)
+    monkeypatch.setattr(building, "read_report", lambda _folder: found.report)
+    return found
+
+
+def run(*words):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+COMMAND = ("ddsm", "a", "cbis-ddsm", "b", "--recipe", "9", "--out", "set")
+
+
+def test_archives_recipe_and_options_are_passed_on(asked):
+    result = run(*COMMAND, "--seed", 3, "--workers", 2, "--faithful-splits", "--no-audit")
+    assert result.exit_code == 0, result.output
+    assert asked.opened == [("ddsm", "a"), ("cbis-ddsm", "b")]
+    assert asked.recipe == ("9", ["ddsm", "cbis-ddsm"], {"faithful_splits": True})
+    assert (asked.plan.seed, asked.plan.audit, asked.plan.division) == (3, False, None)
+    assert (asked.out, asked.crew.workers, asked.crew.cluster) == ("set", 2, None)
+
+
+def test_a_division_a_cluster_and_the_right_radius_are_passed_on(asked):
+    words = ("--split", "d.json", "--cluster", "tcp://a:1", "--radius-as-diameter")
+    assert run(*COMMAND, *words).exit_code == 0
+    assert asked.plan.division == "division of d.json"
+    assert asked.crew.cluster == "tcp://a:1"
+    assert asked.recipe[2] == {"radius_as_side": False}
+
+
+def test_tiles_are_counted_by_label_and_split(asked):
+    said = run(*COMMAND).stdout
+    assert "18 tiles of 2 of 4 scans" in said
+    rows = [[cell.strip() for cell in line.split("│")[1:-1]] for line in said.splitlines()]
+    assert ["BENIGN_mass", "3", "0", "0", "3 of 3"] in rows
+    assert ["NORMAL", "12", "0", "3", "15 of 90"] in rows
+    assert "Divided by patient." in said
+    assert "Not audited." in said
+
+
+def test_the_verdict_and_its_reasons_are_printed(asked):
+    found = {"verdict": "leaking", "reasons": [{"sentence": "2 lesions are in two splits."}]}
+    (asked.folder / "audit.json").write_text(json.dumps(found))
+    assert "Audit: leaking (2 lesions are in two splits)." in run(*COMMAND).stdout
+
+
+def test_scans_that_could_not_be_read_are_named_and_the_end_is_1(asked):
+    asked.report["unreadable"] = [{"why": f"s{n}.dcm: is damaged."} for n in range(23)]
+    result = run(*COMMAND)
+    assert result.exit_code == 1
+    assert "s19.dcm: is damaged." in result.stderr
+    assert "s20.dcm" not in result.stderr
+    assert "3 more scans could not be read; build.json names them." in result.stderr
+
+
+def test_a_class_without_a_tile_is_told(asked):
+    asked.report["missing_classes"] = ["MALIGNANT_mass"]
+    result = run(*COMMAND)
+    assert result.exit_code == 0
+    assert "the set holds no tile of MALIGNANT_mass." in result.stderr
+
+
+def test_an_archive_without_a_folder_is_refused(asked):
+    result = run("ddsm", "a", "cbis-ddsm", "--recipe", "9", "--out", "set")
+    assert isinstance(result.exception, BadValueError)
+    assert "needs its name and its folder" in str(result.exception)
+
+
+def test_an_archive_at_a_url_is_refused(asked):
+    result = run("ddsm", "s3://bucket/ddsm", "--recipe", "9", "--out", "set")
+    assert "s3://bucket/ddsm: only a folder of this machine" in str(result.exception)

@@ -1,0 +1,73 @@
+"""Digests and textures: what must not change them, and what must."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mammoscope.core.errors import CorruptFileError
+from mammoscope.tiles.audit.hashes import SIDE, STEPS, digest, hash_pictures, shrink, texture
+
+RNG = np.random.default_rng(4)
+PICTURE = np.kron(RNG.integers(20, 220, (30, 30)), np.ones((5, 5))).astype(np.uint8)
+
+
+def test_shrinking_takes_the_mean_of_what_each_pixel_covers():
+    image = RNG.integers(0, 256, (128, 192)).astype(np.uint8)
+    plain = image.reshape(64, 2, 64, 3).mean(axis=(1, 3))
+    assert np.allclose(shrink(image), plain, atol=1e-3)
+
+
+@given(st.integers(2, 1300), st.integers(2, 1300))
+def test_a_picture_of_one_grey_level_shrinks_to_that_level_whatever_its_size(rows, columns):
+    small = shrink(np.full((rows, columns), 77, np.uint8))
+    assert small.shape == (SIDE, SIDE)
+    assert np.allclose(small, 77, atol=1e-3)
+
+
+def test_brightness_and_contrast_leave_the_texture_as_it_is():
+    other = (PICTURE.astype(np.uint16) * 3 + 500).astype(np.uint16)
+    assert np.allclose(texture(PICTURE), texture(other), atol=1e-3)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_the_texture_of_a_mirrored_picture_is_the_mirrored_texture(axis):
+    assert np.allclose(texture(np.flip(PICTURE, axis)), np.flip(texture(PICTURE), axis), atol=1e-4)
+
+
+def test_a_film_edge_does_not_flatten_the_tissue_beside_it():
+    tissue = PICTURE // 8 + 100
+    edged = np.hstack([np.zeros((150, 30), np.uint8), tissue[:, 30:]])
+    far = slice(30, None)
+    plain, beside = texture(tissue)[:, far], texture(edged)[:, far]
+    assert beside.std() > 0.7 * plain.std()
+
+
+def test_digests_tell_apart_pixels_sizes_and_types():
+    image = np.zeros((4, 6), np.uint8)
+    others = [image.copy(), image.reshape(6, 4), image.astype(np.uint16), image[:, :3]]
+    others[0][0, 0] = 1
+    assert len({digest(image), *map(digest, others)}) == 5
+
+
+def test_a_digest_is_that_of_what_is_seen_not_of_how_it_lies_in_memory():
+    assert digest(PICTURE[:, ::2]) == digest(PICTURE[:, ::2].copy())
+
+
+def test_blank_pictures_are_marked_and_others_keep_their_texture():
+    pictures = [np.full((9, 9), 5, np.uint8), PICTURE]
+    hashes = hash_pictures(2, pictures.__getitem__)
+    assert hashes.blank.tolist() == [True, False]
+    assert hashes.shapes.tolist() == [[9, 9], [150, 150]]
+    assert (
+        np.abs(hashes.textures[1] / STEPS - texture(PICTURE).clip(-3.97, 3.97)).max()
+        <= 0.51 / STEPS
+    )
+
+
+def test_what_reading_raises_is_raised():
+    def read(position):
+        raise CorruptFileError("a.png: damaged; get it again.")
+
+    with pytest.raises(CorruptFileError, match=r"a\.png"):
+        hash_pictures(3, read)

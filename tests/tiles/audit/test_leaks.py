@@ -1,0 +1,205 @@
+"""Planted leaks are found and told rightly; honest pictures are left in peace."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from PIL import Image
+from scipy.ndimage import gaussian_filter
+
+from mammoscope.tiles.audit.leaks import find_leaks, find_twins
+from mammoscope.tiles.audit.pictures import COLUMNS, Pictures, decode, read_pictures
+from mammoscope.tiles.audit.tables import LeakKind
+
+SIDE = 150
+
+
+def tissue(count, seed):
+    """Make films of 260 x 260 with texture on all scales, as breasts have it."""
+    noise = np.random.default_rng(seed).normal(size=(count, 260, 260))
+    layers = [s**1.3 * gaussian_filter(noise, (0, s, s)) for s in (1, 2, 4, 8, 16)]
+    films = np.sum(layers, axis=0)
+    return np.clip(110 + 25 * films / films.std(), 0, 255).astype(np.uint8)
+
+
+def pictures(images, splits, **columns):
+    table = pl.DataFrame({"split": splits, **columns}, schema_overrides={"split": pl.String})
+    empty = {n: pl.lit(None, t).alias(n) for n, t in COLUMNS.items() if n not in table.columns}
+    return Pictures(
+        source="made",
+        table=table.with_columns(empty.values()).select(list(COLUMNS)),
+        reader=lambda position: images[position],
+    )
+
+
+def jpeg(image, quality):
+    stream = io.BytesIO()
+    Image.fromarray(image).save(stream, "JPEG", quality=quality)
+    return np.asarray(Image.open(stream))
+
+
+def resized(image, rows, columns):
+    return np.asarray(Image.fromarray(image).resize((columns, rows), Image.Resampling.BICUBIC))
+
+
+TILE = (slice(50, 50 + SIDE), slice(50, 50 + SIDE))
+ALTERED = {
+    "mirrored left to right": lambda film: film[TILE][:, ::-1],
+    "mirrored top to bottom": lambda film: film[TILE][::-1],
+    "turned by 180 degrees": lambda film: np.rot90(film[TILE], 2),
+    "turned by 90 degrees anticlockwise": lambda film: np.rot90(film[TILE]),
+    "turned by 90 degrees clockwise": lambda film: np.rot90(film[TILE], 3),
+    "mirrored and turned by 90 degrees": lambda film: film[TILE].T,
+    "0.80 times as large": lambda film: resized(film[TILE], 120, 120),
+    "1.25 times as large, 64% overlap": lambda film: resized(film[65:185, 65:185], SIDE, SIDE),
+    "64% overlap": lambda film: film[80 : 80 + SIDE, 80 : 80 + SIDE],
+    "the same place in other grey levels": lambda film: jpeg(film[TILE] // 2 + 60, 60),
+    "turned by 90 degrees clockwise, 67% overlap": lambda film: np.rot90(
+        jpeg(film[TILE[0], 0 : 0 + SIDE], 70), 3
+    ),
+}
+
+
+@pytest.mark.parametrize("relation", ALTERED)
+def test_each_alteration_is_found_and_told_in_words(relation):
+    films = tissue(4, 1)
+    images = [*(film[TILE] for film in films), ALTERED[relation](films[2])]
+    (leak,) = find_leaks(pictures(images, ["train"] * 4 + ["test"]))
+    assert (leak.kind, {leak.first, leak.second}) == (LeakKind.NEAR, {2, 4})
+    assert {leak.first_split, leak.second_split} == {"train", "test"}
+    size, told = leak.relation.split(" times")[0], leak.relation
+    if relation[0].isdigit() and "times" in relation:
+        assert float(size) == pytest.approx(float(relation[:4]), abs=0.03)
+        assert ("overlap" in told) == ("overlap" in relation)
+    elif "%" in relation:
+        assert told.split(", ")[0] == relation.split(", ")[0] or "overlap" in told.split(", ")[0]
+        assert float(told.split(", ")[-1].split("%")[0]) == pytest.approx(65, abs=4)
+    else:
+        assert told.startswith(relation)
+
+
+def test_honest_pictures_give_no_leak_nor_do_other_places_of_one_film():
+    films = tissue(30, 2)
+    images = [film[:120, :120] for film in films] + [film[-120:, -120:] for film in films]
+    assert find_leaks(pictures(images, ["train"] * 30 + ["test"] * 30)) == ()
+
+
+def test_equal_pictures_are_found_once_for_each_and_only_across_splits():
+    one, two = (film[TILE] for film in tissue(2, 3))
+    images = [one, two, one, one, two.astype(np.uint16), one]
+    leaks = find_leaks(pictures(images, ["a", "a", "a", "a", "b", "b"]))
+    exact = [(leak.first, leak.second) for leak in leaks if leak.kind is LeakKind.EXACT]
+    assert exact == [(0, 5)]
+    near = [{leak.first, leak.second} for leak in leaks if leak.kind is LeakKind.NEAR]
+    assert near == [{1, 4}]
+
+
+def test_twins_in_one_split_are_no_leak():
+    film = tissue(1, 3)[0]
+    images = [film[TILE], film[TILE], tissue(1, 4)[0][TILE]]
+    assert find_leaks(pictures(images, ["a", "a", "b"])) == ()
+
+
+@pytest.mark.parametrize("splits", [["a", "a"], ["a", None], [None, None]])
+def test_without_two_splits_nothing_can_leak(splits):
+    image = tissue(1, 3)[0][TILE]
+    assert find_leaks(pictures([image, image], splits)) == ()
+
+
+def test_blank_pictures_are_equal_to_nothing():
+    images = [np.zeros((50, 50), np.uint8)] * 4
+    assert find_leaks(pictures(images, ["a", "a", "b", "b"])) == ()
+
+
+def test_pictures_in_which_nothing_stands_out_are_no_leak_and_no_error():
+    images = [np.zeros((50, 50), np.uint8) for _ in range(3)]
+    for number, image in enumerate(images):
+        image[number, number] = 9
+    assert find_leaks(pictures(images, ["a", "b", "b"])) == ()
+
+
+def test_what_was_cut_from_the_larger_split_comes_first():
+    film = tissue(2, 9)
+    images = [film[0][TILE][::-1], film[0][TILE], film[1][TILE]]
+    (leak,) = find_leaks(pictures(images, ["test", "train", "train"]))
+    assert (leak.first, leak.second) == (1, 0)
+    assert (leak.first_split, leak.second_split) == ("train", "test")
+
+
+def test_two_films_with_the_same_straight_edge_are_not_the_same():
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 3, (SIDE, SIDE)).astype(np.uint8) for _ in range(6)]
+    for image in images:
+        image[:, 70:] += 200
+    assert find_leaks(pictures(images, ["a", "b"] * 3)) == ()
+
+
+def test_ten_folds_are_compared_each_with_each():
+    films = tissue(10, 5)
+    images = [film[TILE] for film in films] + [film[TILE][::-1] for film in films]
+    folds = [str(i) for i in range(10)]
+    leaks = find_leaks(pictures(images, folds + folds[1:] + folds[:1]))
+    assert {tuple(sorted((leak.first, leak.second))) for leak in leaks} == {
+        (i, i + 10) for i in range(10)
+    }
+
+
+def test_leaks_of_the_table_follow_those_of_the_pixels():
+    films = tissue(3, 6)
+    told = pictures(
+        [film[TILE] for film in films],
+        ["a", "b", "b"],
+        patient_id=["p", "p", "q"],
+        scan_id=["s", "s", "t"],
+        top=[0.0, 10.0, 0.0],
+        left=[0.0, 0.0, 0.0],
+        height=[50.0] * 3,
+        width=[50.0] * 3,
+    )
+    kinds = [leak.kind for leak in find_leaks(told)]
+    assert kinds == [LeakKind.BOXES, LeakKind.SCAN, LeakKind.PATIENT]
+
+
+def test_the_same_pictures_give_the_same_leaks_again():
+    films = tissue(6, 7)
+    images = [film[TILE] for film in films] + [film[60:210, 60:210] for film in films]
+    told = pictures(images, ["a"] * 6 + ["b"] * 6)
+    first = find_leaks(told)
+    assert len(first) == 6
+    assert find_leaks(told) == first
+
+
+def test_a_folder_of_somebody_else_is_searched(tmp_path):
+    films = tissue(3, 8)
+    for number, film in enumerate(films):
+        Image.fromarray(film[TILE]).save(tmp_path / f"{number}.png")
+    Image.fromarray(films[1][TILE][:, ::-1]).save(tmp_path / "again.jpg", quality=75)
+    (tmp_path / "labels.csv").write_text(
+        "filename,class,set\n0.png,M,train\n1.png,M,train\n2.png,B,train\nagain.jpg,M,test\n"
+    )
+    (leak,) = find_leaks(read_pictures(tmp_path, tmp_path / "labels.csv"))
+    assert {leak.first, leak.second} == {1, 3}
+    assert leak.relation.startswith("mirrored left to right")
+
+
+@pytest.mark.real
+def test_films_of_ddsm_are_found_in_cbis(shared_data: Path):
+    table = pl.read_csv(shared_data / "ddsm-299" / "index.csv", infer_schema=False)
+    rows = table.filter(pl.col("cbis_ids").str.contains("^Mass-Training_[^|]*$")).head(120)
+    cbis = shared_data / "cbis-ddsm" / "mass-800" / "train"
+    ddsm = [shared_data / "ddsm-299" / name for name in rows["file"]]
+    names = [name.removeprefix("Mass-Training_P_") + ".jpg" for name in rows["cbis_ids"]]
+    both = [(a, cbis / b) for a, b in zip(ddsm, names, strict=True) if (cbis / b).is_file()][:40]
+    files = [a for a, _ in both] + [b for _, b in both]
+    images = [decode(path) for path in files]
+    archives = ["ddsm"] * len(both) + ["cbis"] * len(both)
+    told = pictures(images, [None] * len(images), archive=archives)
+    found = {
+        tuple(sorted((leak.first, leak.second))) for leak in find_twins(told, column="archive")
+    }
+    true = {(i, i + len(both)) for i in range(len(both))}
+    assert len(both) == 40
+    assert len(found & true) >= 38
+    assert len(found - true) <= 1
