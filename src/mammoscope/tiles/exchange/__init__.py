@@ -1,0 +1,1 @@
+"""Tile sets out to other programs' formats, and back in without loss."""
