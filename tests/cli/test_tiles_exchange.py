@@ -10,44 +10,7 @@ from typer.testing import CliRunner
 
 from mammoscope.cli.tiles_exchange import export, import_
 from mammoscope.core.errors import BadValueError, UnknownNameError
-from mammoscope.core.geometry import Box
-from mammoscope.core.records import Scan
-from mammoscope.core.vocabulary import SpacingSource, Split
-from mammoscope.tiles.store import load_tiles, write_tiles
-from mammoscope.tiles.tile import Tile
-
-
-@pytest.fixture
-def tile_set(tmp_path):
-    """Make a set: 6 normal tiles of 3 patients and 2 of a mass to train, 4 normal ones to test."""
-
-    def make(spacing=(0.2, 0.1), scanner=None):
-        patients = [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
-        tiles = [
-            Tile(
-                pixels=np.full((12, 12), 20 * number, np.uint8),
-                scan=Scan(
-                    scan_id=f"s{patient}",
-                    archive="mini-mias",
-                    path=tmp_path / "s.png",
-                    patient_id=f"p{patient}",
-                    exam_id=f"e{patient}",
-                    spacing_mm=spacing,
-                    spacing_source=SpacingSource.ARCHIVE if spacing else None,
-                    facts={"scanner": scanner} if scanner else {},
-                ),
-                finding_id="f1" if patient == 3 else None,
-                box=Box(0, 0, 10, 20),
-                label="BENIGN_mass" if patient == 3 else "NORMAL",
-            )
-            for number, patient in enumerate(patients)
-        ]
-        split_of = {f"p{i}": Split.TRAIN if i < 4 else Split.TEST for i in range(6)}
-        write_tiles(tmp_path / "set", tiles, split_of, {"recipe": "9", "seed": 1})
-        return load_tiles(tmp_path / "set")
-
-    return make
-
+from mammoscope.tiles.store import load_tiles
 
 app = typer.Typer()
 app.command("export")(export)

@@ -18,7 +18,9 @@ def same(read, expected):
 @pytest.fixture(scope="module")
 def example_class():
     """The message's class, made by the protobuf library from its published description."""
-    descriptor_pb2 = pytest.importorskip("google.protobuf.descriptor_pb2")
+    descriptor_pb2 = pytest.importorskip(
+        "google.protobuf.descriptor_pb2", reason="extra `train`: protobuf comes with TensorBoard"
+    )
     from google.protobuf import descriptor_pool, message_factory
 
     file = descriptor_pb2.FileDescriptorProto(name="example.proto", package="t", syntax="proto3")

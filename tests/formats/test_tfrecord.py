@@ -61,7 +61,9 @@ def test_what_was_written_is_read_again(tmp_path_factory, records):
 
 
 def test_an_outside_writer_makes_the_same_bytes(tmp_path):
-    writer_module = pytest.importorskip("tensorboard.summary.writer.record_writer")
+    writer_module = pytest.importorskip(
+        "tensorboard.summary.writer.record_writer", reason="extra `train`"
+    )
     records = [b"", b"a", bytes(range(256)) * 40]
     theirs = io.BytesIO()
     writer = writer_module.RecordWriter(theirs)
