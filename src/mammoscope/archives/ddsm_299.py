@@ -6,7 +6,6 @@ and columns differ. Outlines are given for cancer cases only, as boxes, so findi
 alone: a benign case has findings of which the index says nothing.
 """
 
-import csv
 import json
 import math
 import re
@@ -16,9 +15,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 from mammoscope.archives.archive import Archive
+from mammoscope.archives.label_tables import Row, heading_of, read_csv, records_of
 from mammoscope.archives.look import Look
 from mammoscope.archives.pictures import file_named, look_at
-from mammoscope.core.errors import AnnotationError, LayoutError, MissingFileError
+from mammoscope.core.errors import LayoutError, MissingFileError
 from mammoscope.core.geometry import Box
 from mammoscope.core.records import Finding, Problem, Scan, Spacing
 from mammoscope.core.vocabulary import (
@@ -79,7 +79,7 @@ SHAPES = {
     "FOCAL_ASYMMETRIC_DENSITY": FindingKind.ASYMMETRY,
 }
 _NOT_UNDERSTOOD = (
-    *(ValueError, LookupError, TypeError, AttributeError),
+    *(LookupError, TypeError, AttributeError),
     # An infinite number, and brackets within brackets without end.
     *(OverflowError, RecursionError),
 )
@@ -89,13 +89,7 @@ _CBIS = re.compile(r"(?:Mass|Calc)-(?:Training|Test)_(P_\d{5})_(?:LEFT|RIGHT)_(?
 
 def is_here(folder: Path) -> bool:
     """Tell whether a folder holds this archive, by the heading of its table."""
-    table = folder / TABLE
-    try:
-        with table.open(encoding="utf-8", errors="replace", newline="") as stream:
-            heading = next(csv.reader(stream), [])
-    except (OSError, csv.Error):
-        return False
-    return set(COLUMNS) <= set(heading)
+    return set(COLUMNS) <= set(heading_of(folder / TABLE))
 
 
 def read(folder: Path) -> Archive:
@@ -111,35 +105,25 @@ def read(folder: Path) -> Archive:
         When the table is no text at all; a damaged row is a problem instead, and is raised when the
         scans are asked for.
     """
-    table = folder / TABLE
-    if not is_here(folder):
+    path = folder / TABLE
+    if not path.is_file():
         raise LayoutError(
-            f"{folder}: expected {TABLE} with the columns of {NAME} ({', '.join(COLUMNS[:5])}, "
-            "...); give the folder that holds it."
+            f"{folder}: expected {TABLE} and the pictures that it names; "
+            "give the folder that holds them."
         )
-    rows = list(_rows(table))
-    people = _patients(row for _, row in rows)
+    table = read_csv(path, COLUMNS)
+    people = _patients(row.cells for row in table.rows)
+    made, problems, damage = records_of(table, lambda row: _understood(folder, row, people))
     scans: dict[str, Scan] = {}
-    problems: list[Problem] = []
-    damage = ""
-    for line, row in rows:
-        where = f"{table}, line {line}"
-        try:
-            scan = _scan(folder, row, people)
-            cut = int(row["truncated_rows"])
-        except _NOT_UNDERSTOOD as error:
-            what = f"the row of {row.get('file')!r} cannot be understood ({error})"
-            problems.append(Problem(where=where, what=what, remedy="get the table again"))
-            damage = damage or f"{where}: {what}; get the table again."
-            continue
-        problems.extend(_doubts(where, scan, cut, again=scan.scan_id in scans))
+    for row, (scan, cut) in made:
+        problems.extend(_doubts(row.where, scan, cut, again=scan.scan_id in scans))
         scans.setdefault(scan.scan_id, scan)
     there = {scan_id: scan for scan_id, scan in scans.items() if scan.path.is_file()}
     if scans and not there:
         raise MissingFileError(
             f"{folder}: none of the pictures that {TABLE} names is there; get them again."
         )
-    problems.extend(_incomplete(table, scans, there))
+    problems.extend(_incomplete(path, scans, there))
     return Archive(
         name=NAME,
         folder=folder,
@@ -157,16 +141,12 @@ def look(scan: Scan) -> Look:
     return look_at(scan, (SIDE_PX, SIDE_PX))[0]
 
 
-def _rows(table: Path) -> Iterator[tuple[int, dict[str, str]]]:
-    with table.open(encoding="utf-8", errors="replace", newline="") as stream:
-        reader = csv.DictReader(stream)
-        try:
-            for row in reader:
-                yield reader.line_num, row
-        except csv.Error as error:
-            raise AnnotationError(
-                f"{table}, line {reader.line_num}: no table of text ({error}); get it again."
-            ) from error
+def _understood(folder: Path, row: Row, people: Mapping[str, tuple[str, ...]]) -> tuple[Scan, int]:
+    """Make the scan of a row, and tell how many of its picture's rows were cut off."""
+    try:
+        return _scan(folder, row.cells, people), int(row.cells["truncated_rows"])
+    except _NOT_UNDERSTOOD as error:
+        raise ValueError(str(error)) from error
 
 
 def _patients(rows: Iterable[Mapping[str, str]]) -> dict[str, tuple[str, ...]]:
@@ -186,8 +166,6 @@ def _exam_id(row: Mapping[str, str]) -> str:
 
 
 def _scan(folder: Path, row: Mapping[str, str], people: Mapping[str, tuple[str, ...]]) -> Scan:
-    if None in row or None in row.values():
-        raise ValueError("it has more or fewer cells than the heading")
     file = file_named(row["file"])
     if row["case_class"] not in CLASSES or _CASE.fullmatch(row["case"]) is None:
         raise ValueError(f"case {row['case']!r} of class {row['case_class']!r} is not of DDSM")
