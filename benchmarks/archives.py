@@ -3,9 +3,10 @@
 Usage: python benchmarks/archives.py [--files 100000] [--scans 1000]
 
 Makes trees of many small files in a temporary folder: DDSM (each case with its .ics, outlines of
-3,000 steps, and films that are never opened) and a folder of DICOM headers. Prints, as JSON, the
-seconds to open each, and for checking a quarter of the scans and all of them (films of 1.6 million
-pixels) the seconds with one worker and with one a core, and the most memory of all processes.
+3,000 steps, and films that are never opened), CBIS-DDSM (a scan, its mask and its crop by a row of
+the table) and a folder of DICOM headers. Prints, as JSON, the seconds to open each, and for
+checking a quarter of the scans and all of them (films of 1.6 million pixels) the seconds with one
+worker and with one a core, and the most memory of all processes.
 """
 
 import argparse
@@ -82,8 +83,8 @@ def make_ddsm(folder: Path, files: int, ics: str, overlay: str) -> None:
             (place / f"{name}.{view}.OVERLAY").write_text(overlay)
 
 
-def make_dicom(folder: Path, files: int) -> None:
-    """Make headers of four-view exams, with pixels that are too few to be a scan."""
+def bare_header() -> FileDataset:
+    """Make a mammogram's header with pixels that are too few to be a scan."""
     meta = FileMetaDataset()
     meta.TransferSyntaxUID = ExplicitVRLittleEndian
     meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.1.2"
@@ -97,6 +98,12 @@ def make_dicom(folder: Path, files: int) -> None:
     header.PhotometricInterpretation = "MONOCHROME2"
     header.ImagerPixelSpacing = [0.07, 0.07]
     header.PixelData = np.zeros((8, 8), np.uint16).tobytes()
+    return header
+
+
+def make_dicom(folder: Path, files: int) -> None:
+    """Make headers of four-view exams, with pixels that are too few to be a scan."""
+    header = bare_header()
     for index in range(files):
         exam, view = divmod(index, 4)
         side, _, position = VIEWS[view].partition("_")
@@ -108,6 +115,30 @@ def make_dicom(folder: Path, files: int) -> None:
         place = folder / f"{exam // 1000:03d}" / f"{exam:06d}"
         place.mkdir(parents=True, exist_ok=True)
         pydicom.dcmwrite(place / f"{view}.dcm", header)
+
+
+def make_cbis(folder: Path, files: int) -> None:
+    """Make masses of CBIS-DDSM in the classic layout: a scan, its mask and its crop each."""
+    rows = ["patient_id,breast_density,left or right breast,image view,abnormality id,"
+            "abnormality type,mass shape,mass margins,assessment,pathology,subtlety,"
+            "image file path,cropped image file path,ROI mask file path"]  # fmt: skip
+    header = bare_header()
+    for index in range(files // 3):
+        patient, view = f"P_{index // 4:05d}", VIEWS[index % 4]
+        name = f"Mass-Training_{patient}_{view}"
+        places = (f"{name}/1.2/1.3/000000.dcm", f"{name}_1/1.2/1.4/000000.dcm",
+                  f"{name}_1/1.2/1.4/000001.dcm")  # fmt: skip
+        for place, side in zip(places, (16, 8, 16), strict=True):
+            header.Rows = header.Columns = side
+            header.PatientID = name if place == places[0] else f"{name}_1"
+            header.SOPInstanceUID = f"1.2.4.{index}.{side}"
+            header.PixelData = np.zeros((side, side), np.uint16).tobytes()
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            pydicom.dcmwrite(folder / place, header)
+        rows.append(f"{patient},2,{view.replace('_', ',')},1,mass,OVAL,SPICULATED,4,MALIGNANT,3,"
+                    f"{places[0]},{places[1]},{places[2]}")  # fmt: skip
+    table = "\n".join(rows) + "\n"
+    (folder / "mass_case_description_train_set.csv").write_text(table)
 
 
 def make_films(folder: Path, scans: int) -> None:
@@ -188,11 +219,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as made:
         folder = Path(made)
         results: dict[str, object] = {"cores": os.cpu_count(), "files": given.files}
-        for name in ("ddsm", "dicom"):
+        for name in ("ddsm", "cbis-ddsm", "dicom"):
             place = folder / name
             place.mkdir()
             if name == "ddsm":
                 make_ddsm(place, given.files, ICS, OVERLAY)
+            elif name == "cbis-ddsm":
+                make_cbis(place, given.files)
             else:
                 make_dicom(place, given.files)
             results[f"open {name}"] = seconds_to_open(name, place)
