@@ -115,7 +115,8 @@ def write_dicom(tmp_path: Path) -> DicomWriter:
         file.file_meta.MediaStorageSOPInstanceUID = UID("1.2.3.4")
         file.file_meta.TransferSyntaxUID = UID(EXPLICIT if syntax == RLE else syntax)
         if syntax == RLE:
-            file.compress(UID(RLE))
+            # A new identifier would be drawn by chance, of another length each time.
+            file.compress(UID(RLE), generate_instance_uid=False)
         file.save_as(tmp_path / name, enforce_file_format=True)
         return tmp_path / name
 
