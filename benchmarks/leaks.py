@@ -1,6 +1,6 @@
 """How many planted leaks the audit finds, how often it errs on honest pairs, and how long it takes.
 
-    python benchmarks/leaks.py SHARED_DATA [--films] [--tiles 50000]
+    python benchmarks/leaks.py SHARED_DATA [--films] [--tiles 50000 [--whole]]
 
 Tiles are cut from the scans of CBIS-DDSM (800 pixels) and mini-MIAS. Ten kinds of leaks are planted
 in equal numbers; every other pair of tiles in two splits is honest, and many of those show other
@@ -11,6 +11,7 @@ import argparse
 import io
 import resource
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -25,8 +26,10 @@ from scipy.stats import binomtest
 
 from mammoscope.archives.open import open_archive
 from mammoscope.formats.raster import read_raster
+from mammoscope.report.audit_page import write_audit_page
 from mammoscope.tiles.audit.leaks import find_leaks, find_twins
 from mammoscope.tiles.audit.pictures import COLUMNS, Pictures
+from mammoscope.tiles.audit.report import audit_pictures, write_audit
 
 Image8 = NDArray[np.uint8]
 PLANTED = 1000
@@ -232,27 +235,55 @@ def measure_films(data: Path, seed: int) -> None:
         print(f"  not in the index: {scans[a].scan_id} and {scans[b].scan_id}")
 
 
-def measure_speed(paths: list[Path], count: int) -> None:
-    """Search `count` tiles of 299 pixels, divided by patient, 80 to 10 to 10."""
-    films = [read_raster(path) for path in paths]
-    patients = sorted({path.name.split("_")[0] for path in paths})
+def honest(data: Path, count: int) -> Pictures:
+    """Cut tiles of 299 pixels out of CBIS-DDSM, divided by patient, 80 to 10 to 10.
+
+    A tile has the label of its film's first finding.
+    """
+    scans = open_archive(data / "cbis-ddsm" / "mass-800").records
+    films = [read_raster(scan.path) for scan in scans]
+    patients = sorted({scan.patient_id for scan in scans})
     split_of = {name: ("test", "val", *["train"] * 8)[i % 10] for i, name in enumerate(patients)}
-    splits = [split_of[path.name.split("_")[0]] for path in paths]
 
     def read(position: int) -> Image8:
         film = films[position % len(films)]
-        row, column = np.random.default_rng(position).integers(0, 500, 2)
+        rng = np.random.default_rng(position)
+        row, column = (int(rng.integers(0, length - 299 + 1)) for length in film.shape)
         return film[row : row + 299, column : column + 299]
 
+    of = [scans[i % len(scans)] for i in range(count)]
+    return as_pictures(
+        read,
+        split=[split_of[scan.patient_id] for scan in of],
+        patient_id=[scan.patient_id for scan in of],
+        scan_id=[scan.scan_id for scan in of],
+        archive=[scan.archive for scan in of],
+        label=[f"{(scan.findings or ())[0].pathology}_mass" for scan in of],
+    )
+
+
+def measure_speed(data: Path, count: int, *, whole: bool) -> None:
+    """Look through `count` honest tiles: for leaks alone, or by the whole audit with its page."""
+    pictures = honest(data, count)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     begun, used = time.perf_counter(), time.process_time()
-    leaks = find_leaks(as_pictures(read, split=[splits[i % len(films)] for i in range(count)]))
+    if whole:
+        with tempfile.TemporaryDirectory() as name:
+            audit = audit_pictures(pictures)
+            write_audit(name, audit)
+            write_audit_page(audit, pictures, name)
+        leaks, told = audit.leaks, f"verdict {audit.verdict}"
+        for reason in audit.reasons:
+            print(f"  {reason.kind}: {reason.sentence}")
+    else:
+        leaks, told = find_leaks(pictures), "leaks alone"
     seconds, used = time.perf_counter() - begun, time.process_time() - used
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
-    held = sum(film.nbytes for film in films) / 1e9
     print(
-        f"{count} tiles of 299 px: {seconds:.0f} s, {used:.0f} s of processors; {len(leaks)} leaks"
+        f"{count} tiles of 299 px, {told}: {seconds:.0f} s, {used:.0f} s of processors; "
+        f"{len(leaks)} leaks"
     )
-    print(f"  {peak:.2f} GB of memory at most, {held:.2f} GB of it the films")
+    print(f"  {peak:.2f} GB of memory at most, {before:.2f} GB of it before, with the films")
 
 
 def main() -> int:
@@ -261,13 +292,14 @@ def main() -> int:
     parser.add_argument("data", type=Path)
     parser.add_argument("--films", action="store_true", help="only the films in two archives")
     parser.add_argument("--tiles", type=int, help="only the time that so many tiles take")
+    parser.add_argument("--whole", action="store_true", help="shortcuts, tables and page too")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     cbis = sorted((given.data / "cbis-ddsm" / "mass-800" / "train").glob("*.jpg"))
     if given.films:
         measure_films(given.data, given.seed)
     elif given.tiles:
-        measure_speed(cbis, given.tiles)
+        measure_speed(given.data, given.tiles, whole=given.whole)
     else:
         measure_planted("CBIS-DDSM, 800 px", cbis, 150, given.seed)
         mias = sorted((given.data / "mini-mias" / "scans").glob("*.png"))

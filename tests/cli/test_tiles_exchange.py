@@ -46,8 +46,16 @@ def test_a_set_goes_out_and_comes_back(tile_set, tmp_path, kind):
     assert f"12 tiles as {kind} in {tmp_path / 'out'}." in out.stdout
     back = run("import", tmp_path / "out", tmp_path / "back", "--format", kind)
     assert "12 tiles in" in back.stdout
-    assert "mammoscope tiles audit" in back.stdout
+    assert "Audit: " in back.stdout
+    assert (tmp_path / "back" / "audit.json").is_file()
     assert load_tiles(tmp_path / "back").provenance["files"] == tiles.provenance["files"]
+
+
+def test_an_import_without_an_audit_says_so(tile_set, tmp_path):
+    run("export", tile_set().folder, tmp_path / "out", "--format", "folder")
+    back = run("import", tmp_path / "out", tmp_path / "back", "--format", "folder", "--no-audit")
+    assert "Not audited." in back.stdout
+    assert not (tmp_path / "back" / "audit.json").exists()
 
 
 def test_an_export_of_mias_warns_that_it_may_not_be_passed_on(tile_set, tmp_path):

@@ -1,5 +1,6 @@
-"""`mammoscope train` hands on what was typed."""
+"""`mammoscope train` hands on what was typed, and prints what came of it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -29,3 +30,106 @@ def test_settings_overrides_and_folder_are_handed_on(run, calls):
 def test_what_is_not_typed_is_left_to_the_run(run, calls):
     run("train", "--config", "a.toml")
     assert calls == [(Path("a.toml"), [], None)]
+
+
+@pytest.mark.parametrize(
+    ("rank", "said"), [("0", "Weights: runs/a/model.safetensors\n"), ("1", "")]
+)
+def test_of_several_processes_the_first_one_speaks(run, calls, monkeypatch, rank, said):
+    launch = {"RANK": rank, "WORLD_SIZE": "2", "MASTER_ADDR": "here", "MASTER_PORT": "1"}
+    for key, value in launch.items():
+        monkeypatch.setenv(key, value)
+    assert run("train", "--config", "a.toml").out == said
+
+
+def test_a_process_that_ends_for_another_ones_error_says_nothing(run, stand_in):
+    from mammoscope.training.launch import OtherProcessError
+
+    def train(*_):
+        raise OtherProcessError("said by another one.")
+
+    stand_in("mammoscope.training.run", train=train)
+    ended = run("train", "--config", "a.toml")
+    assert (ended.code, ended.out, ended.err) == (2, "", "")
+
+
+FIGURE = {
+    "name": "test tiles auc",
+    "values": [0.7, 0.8],
+    "mean": 0.75,
+    "deviation": 0.0707,
+    "low": 0.7,
+    "high": 0.8,
+    "best_seed": 2,
+    "is_fluke": None,
+}
+
+
+@pytest.mark.parametrize(("failed", "code"), [({}, 0), ({"2": "one class."}, 1)])
+def test_seeds_print_a_table_their_notes_and_a_page(run, stand_in, tmp_path, failed, code):
+    asked = []
+
+    def train_seeds(config, overrides, out, count):
+        asked.append((config, overrides, out, count))
+        path = tmp_path / "seeds.json"
+        record = {
+            "schema": "mammoscope.seeds/1",
+            "name": "made",
+            "seeds": [1, 2],
+            "figures": [FIGURE],
+            "failed": failed,
+            "notes": ["There are fewer than 3 seeds."],
+        }
+        path.write_text(json.dumps(record))
+        return path
+
+    stand_in("mammoscope.training.seeds", train_seeds=train_seeds)
+    ended = run("train", "--config", "a.toml", "--seeds", "2", "--out", "b")
+    assert asked == [(Path("a.toml"), [], Path("b"), 2)]
+    assert ended.code == code
+    assert "test tiles auc" in ended.out
+    assert "0.0707" in ended.out
+    assert ended.err == "mammoscope: There are fewer than 3 seeds.\n"
+    assert f"Page: {tmp_path / 'seeds.html'}" in ended.out
+    assert "0.0707" in (tmp_path / "seeds.html").read_text()
+
+
+def test_a_sweep_prints_its_trials_and_a_page(run, stand_in, tmp_path):
+    asked = []
+
+    def run_sweep(config, overrides, out, plan):
+        asked.append((config, overrides, out, plan))
+        trial = {
+            "number": 1, "state": "done", "value": 0.875, "epochs": 2, "seconds": 3.0, "why": None,
+            "options": {"batch_size": 16}, "curve": [[1, 0.5], [2, 0.875]],
+        }  # fmt: skip
+        record = {
+            "schema": "mammoscope.sweep/1",
+            "name": "made",
+            "metric": "auc",
+            "direction": "maximize",
+            "search": {"batch_size": {"low": 8, "high": 32, "log": False}},
+            "best": 1,
+            "trials": [
+                trial,
+                {**trial, "number": 2, "state": "failed", "value": None, "why": "one class."},
+            ],
+        }
+        path = tmp_path / "sweep.json"
+        path.write_text(json.dumps(record))
+        return path
+
+    stand_in("mammoscope.training.sweep", run_sweep=run_sweep)
+    ended = run("train", "--config", "a.toml", "--sweep", "plan.toml", "--set", "epochs=2")
+    assert asked == [(Path("a.toml"), ["epochs=2"], None, Path("plan.toml"))]
+    # Done in part: a trial failed.
+    assert ended.code == 1
+    assert "0.875" in ended.out
+    assert "batch_size" in ended.out
+    assert f"Page: {tmp_path / 'sweep.html'}" in ended.out
+
+
+def test_seeds_and_a_sweep_at_once_are_refused(run):
+    ended = run("train", "--config", "a.toml", "--seeds", "3", "--sweep", "plan.toml")
+    assert ended.code == 2
+    assert "--seeds and --sweep cannot go together" in ended.err

@@ -109,3 +109,15 @@ def test_a_killed_process_leaves_nothing_under_the_final_name(tmp_path: Path):
     assert ended.returncode == -signal.SIGKILL
     assert not (tmp_path / "a.bin").exists()
     assert all(name.endswith(".part") for name in names(tmp_path))
+
+
+def test_a_full_disk_names_the_file_that_was_to_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    def full(_handle: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: '.*a\.json'"):
+        write_atomic(tmp_path / "a.json", "{}")
+    assert list(tmp_path.iterdir()) == []

@@ -5,7 +5,9 @@ import torch
 from torch import nn
 
 from mammoscope.models import zoo
-from mammoscope.models.paper import build_1_0_0_35, l2_terms
+from mammoscope.models.layers import DenseDropout, PoolDropout
+from mammoscope.models.paper import build_1_0_0_35
+from mammoscope.models.penalty import l2_penalty
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +31,7 @@ def test_trainable_parameters_are_those_published(classes, trainable):
 
 
 def test_parts_have_the_published_counts(network):
-    kinds = list(network.features)
+    kinds = list(network.children())
     assert count(m for m in kinds if isinstance(m, nn.Conv2d)) == 1_771_008
     assert count(m for m in kinds if isinstance(m, nn.BatchNorm2d)) == 2_496
     assert count([network.fc1]) == 26_216_448
@@ -40,17 +42,34 @@ def test_parts_have_the_published_counts(network):
     assert 32_198_594 + moving == 32_209_282
 
 
-def test_maps_have_the_published_sizes(network):
-    x, sizes = torch.zeros(1, 1, 299, 299), []
-    network.eval()
-    with torch.no_grad():
-        for layer in network.features:
-            x = layer(x)
-            if isinstance(layer, (nn.Conv2d, nn.MaxPool2d)) and (
-                not sizes or sizes[-1] != x.shape[-1]
-            ):
-                sizes.append(x.shape[-1])
-    assert sizes == [150, 75, 38, 19, 10, 5]
+PUBLISHED = {
+    "conv1": (32, 150),
+    "conv1_1": (32, 150),
+    "conv1_2": (32, 150),
+    "pool1": (32, 75),
+    "conv2_1": (64, 75),
+    "conv2_2": (64, 75),
+    "pool2": (64, 38),
+    "conv3_1": (128, 38),
+    "conv3_2": (128, 38),
+    "pool3": (128, 19),
+    "conv4": (256, 19),
+    "pool4": (256, 10),
+    "conv5": (512, 10),
+    "pool5": (512, 5),
+}
+
+
+def test_maps_have_the_published_sizes():
+    with torch.device("meta"):
+        network = build_1_0_0_35().eval()
+        found = {}
+        for name in PUBLISHED:
+            network.get_submodule(name).register_forward_hook(
+                lambda _, __, answer, name=name: found.update({name: answer.shape[1:]})
+            )
+        network(torch.zeros(1, 1, 299, 299))
+    assert found == {name: (c, side, side) for name, (c, side) in PUBLISHED.items()}
 
 
 def test_every_parameter_gets_a_gradient(network):
@@ -80,17 +99,19 @@ def test_a_seed_fixes_the_weights(network):
 
 
 def test_batch_norm_has_the_papers_numbers(network):
-    convolutional = [m for m in network.features if isinstance(m, nn.BatchNorm2d)]
+    convolutional = [m for m in network.modules() if isinstance(m, nn.BatchNorm2d)]
     # PyTorch's momentum is the share of the new value, TensorFlow's that of the old one.
     assert {(m.momentum, m.eps) for m in convolutional} == {(0.01, 1.001e-5)}
     assert {(m.momentum, m.eps) for m in (network.bn_fc1, network.bn_fc2)} == {(0.1, 1e-8)}
 
 
 def test_a_tenth_of_each_pooled_map_and_half_of_the_rest_is_dropped(network):
-    pooled = [m.p for m in network.features if isinstance(m, nn.Dropout)]
-    assert pooled == [0.1] * 5
+    assert [m.p for m in network.modules() if isinstance(m, PoolDropout)] == [0.1] * 5
+    assert [m.p for m in network.modules() if isinstance(m, DenseDropout)] == [0.5] * 3
     network.train()
-    network.features.eval()
+    for module in network.modules():
+        if isinstance(module, (PoolDropout, nn.BatchNorm2d)):
+            module.eval()
     seen = []
     handle = network.fc1.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
     with torch.no_grad():
@@ -103,7 +124,7 @@ def test_a_tenth_of_each_pooled_map_and_half_of_the_rest_is_dropped(network):
 
 
 def test_weights_are_cut_at_two_deviations(network):
-    first = network.features[0].weight
+    first = network.conv1.weight
     assert first.abs().max() <= 0.1
     assert first.std().item() == pytest.approx(0.05 * 0.88, rel=0.15)
     assert network.fc1.weight.std().item() == pytest.approx((2 / 12800) ** 0.5, rel=0.01)
@@ -113,7 +134,7 @@ def test_weights_are_cut_at_two_deviations(network):
 def test_the_penalty_is_half_the_squares_of_kernels(network):
     by_hand = sum(
         0.5 * 1e-5 * m.weight.double().square().sum()
-        for m in network.features
+        for m in network.modules()
         if isinstance(m, nn.Conv2d)
     ) + sum(0.5 * 2.5e-3 * m.weight.double().square().sum() for m in (network.fc1, network.fc2))
-    assert l2_terms(network).item() == pytest.approx(by_hand.item(), rel=1e-5)
+    assert l2_penalty(network, 1e-5, 2.5e-3).item() == pytest.approx(by_hand.item(), rel=1e-5)

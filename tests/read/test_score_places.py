@@ -1,5 +1,6 @@
 """A model's places on an archive's scans as a table, and back in as hard negatives."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,14 +61,15 @@ def test_a_bright_spot_is_written_at_its_place_on_the_scan(archive, model, tmp_p
     assert abs(best.row - SPOT[0]) <= 33
     assert abs(best.column - SPOT[1]) <= 33
     assert best.score == pytest.approx(0.9, abs=0.01)
-    assert failures.keys() == {"b"}
-    assert "there is no such file" in failures["b"]
+    assert failures.keys() == {"made/b"}
+    assert "there is no such file" in failures["made/b"]
+    assert best.archive == "made"
     assert done == [(1, 2), (2, 2)]
 
 
 def test_nothing_is_written_where_no_scan_could_be_scored(archive, model, tmp_path):
     archive.records[0].path.unlink()
-    with pytest.raises(ArchiveError, match=r"No scan of made could be scored: .*a\.png"):
+    with pytest.raises(ArchiveError, match=r"None of 2 scans could be scored: .*a\.png"):
         score_places(model, archive, tmp_path / "places.parquet")
     assert not (tmp_path / "places.parquet").exists()
 
@@ -89,6 +91,36 @@ def test_a_scan_without_spacing_is_told_and_the_others_are_scored(archive, model
         records=(archive.records[0], unknown),
     )
     failures = score_places(model, both, tmp_path / "places.parquet")
-    assert failures.keys() == {"c"}
-    assert "does not know the size of its pixels" in failures["c"]
+    assert failures.keys() == {"made/c"}
+    assert "does not know the size of its pixels" in failures["made/c"]
     assert set(pl.read_parquet(tmp_path / "places.parquet")["scan_id"]) == {"a"}
+
+
+def test_a_scan_without_spacing_is_scored_with_the_one_that_is_assumed(archive, model, tmp_path):
+    known = archive.records[0]
+    unknown = replace(known, scan_id="c", spacing_mm=None, spacing_source=None)
+    both = replace(archive, records=(known, unknown))
+    assert score_places(model, both, tmp_path / "places.csv", assumed_um=150) == {}
+    places = read_places(tmp_path / "places.csv")
+    assert [(p.row, p.column, p.score) for p in places["c"]] == [
+        (p.row, p.column, p.score) for p in places["a"]
+    ]
+
+
+@pytest.mark.parametrize("assumed_um", [0, -50, 9.9, 2001])
+def test_an_assumed_pixel_out_of_range_is_refused(archive, model, tmp_path, assumed_um):
+    with pytest.raises(BadValueError, match="micrometres is out of range"):
+        score_places(model, archive, tmp_path / "places.csv", assumed_um=assumed_um)
+
+
+def test_scans_of_two_archives_that_are_called_alike_stay_apart(archive, model, tmp_path):
+    known = archive.records[0]
+    one = replace(archive, records=(known,))
+    two = replace(archive, name="other", records=(replace(known, archive="other"),))
+    done = []
+    score_places(
+        model, [one, two], tmp_path / "places.csv", progress=lambda *counts: done.append(counts)
+    )
+    places = read_places(tmp_path / "places.csv")["a"]
+    assert {place.archive for place in places} == {"made", "other"}
+    assert done == [(1, 2), (2, 2)]

@@ -21,13 +21,13 @@ from mammoscope.core.errors import (
 )
 from mammoscope.core.geometry import Circle
 from mammoscope.core.records import Finding, Scan
-from mammoscope.core.vocabulary import FindingKind, Split
+from mammoscope.core.vocabulary import FindingKind, Pathology, Split
 from mammoscope.tiles import assemble, cutting, engine
-from mammoscope.tiles.build import build_tiles, read_report
+from mammoscope.tiles.build import BuildPlan, build_tiles, carry_out, read_report
 from mammoscope.tiles.cutting import Crew
 from mammoscope.tiles.recipes import make_recipe
 from mammoscope.tiles.store import load_tiles
-from mammoscope.tiles.tile import NORMAL
+from mammoscope.tiles.tile import NORMAL, Missed
 
 SAMPLES = run_path(str(Path(__file__).with_name("build_samples.py")))
 division_of, draw_recipe, draw_tiles = (
@@ -249,6 +249,78 @@ def test_a_scan_without_a_tile_has_a_reason(findings, why):
         scan_id="s", archive="a", path=Path(), patient_id="p", exam_id="e", findings=findings
     )
     assert assemble._why(scan, SimpleNamespace(candidates={})) == why
+
+
+def test_a_scan_that_the_recipe_does_not_take_has_a_reason():
+    scan = Scan(scan_id="s", archive="a", path=Path(), patient_id="p", exam_id="e", findings=())
+    assert assemble._why(scan, None) == "the recipe takes no normal tissue of its archive"
+
+
+def test_a_scan_that_the_recipe_does_not_take_is_never_opened_but_reported(archive, tmp_path):
+    # A file that is not there would be named as unreadable if it were opened.
+    archive.scans()[4].path.unlink()
+    done = []
+    plan = BuildPlan(
+        archives=(archive,),
+        recipe=draw_recipe(takes=lambda scan: scan.scan_id != "mdb005"),
+        division=division_of(archive),
+        audit=False,
+    )
+    crew = Crew(workers=1, on_done=lambda *counts: done.append(counts))
+    report = read_report(carry_out(plan, tmp_path / "set", crew).folder)
+    assert report["unreadable"] == []
+    gaps = {gap["scan_id"]: gap["why"] for gap in report["without_tiles"]}
+    assert gaps["mdb005"] == "the recipe takes none of its findings"
+    assert report["findings_without_tiles"] == [
+        {
+            "archive": "mini-mias",
+            "scan_id": "mdb005",
+            "finding_id": "mdb005-1",
+            "why": "nothing was cut of its scan: the recipe takes none of its findings",
+        }
+    ]
+    assert report["scans"]["given"] == 8
+    assert report["scans"]["read"] == 7
+    assert report["scans"]["with_tiles"] == 8 - len(gaps)
+    assert done[-1] == (7, 7)
+
+
+def test_a_recipe_that_takes_no_scan_is_an_error_that_says_why(archive, tmp_path):
+    recipe = draw_recipe(takes=lambda _: False)
+    with pytest.raises(ArchiveError, match="takes none of 8 scans; of the first: the recipe takes"):
+        build_tiles(archive, recipe, tmp_path / "set", division=division_of(archive))
+
+
+def test_every_finding_has_a_tile_or_stands_in_the_report_with_its_reason(archive, tmp_path):
+    unplaced = Finding(finding_id="u", scan_id="mdb001", kind=FindingKind.MASS)
+    unproven = replace(unplaced, finding_id="v", roi=Circle(9, 9, 3))
+    benign = replace(unproven, finding_id="w", pathology=Pathology.BENIGN)
+    airy = replace(benign, finding_id="x")
+    first, *others = archive.records
+    findings = (*first.findings, unplaced, unproven, benign, airy)
+    archive = replace(archive, records=(replace(first, findings=findings), *others))
+    archive.records[4].path.unlink()
+
+    def cut(scan, loaded, rng):
+        yield from draw_tiles(scan, loaded, rng)
+        if scan.findings:
+            yield Missed(finding_id="x", why="it lies on air")
+
+    made = build_tiles(
+        archive, draw_recipe(cut=cut), tmp_path / "set", division=division_of(archive), audit=False
+    )
+    told = read_report(made.folder)["findings_without_tiles"]
+    assert {gap["finding_id"]: gap["why"] for gap in told} == {
+        "u": "its archive does not say where it lies",
+        "v": "nothing is proven of it, so it has no class",
+        "w": "the recipe cuts no tile round it",
+        "x": "it lies on air",
+        "mdb005-1": "its scan could not be read",
+    }
+    named = {gap["finding_id"] for gap in told}
+    shown = set(made.table["finding_id"].drop_nulls())
+    assert named.isdisjoint(shown)
+    assert named | shown == {finding.finding_id for finding in archive.findings()}
 
 
 def test_a_recipe_is_for_its_own_archive(archive, tmp_path):

@@ -127,6 +127,15 @@ def test_a_table_gives_the_places_of_each_scan_the_highest_score_first(tmp_path,
     assert read_places(path) == {"s": (peak(3, 6, 0.8), peak(1, 4, 0.2)), "t": (peak(2, 5, 0.5),)}
 
 
+def test_a_table_that_names_archives_tells_scans_of_one_name_apart(tmp_path):
+    path = tmp_path / "places.csv"
+    path.write_text("archive,scan_id,row,column,score\nmade,s,200,150,0.8\nother,s,500,150,0.9\n")
+    assert [place.archive for place in read_places(path)["s"]] == ["other", "made"]
+    recipe = make_recipe("strict", ("made",), spacing_mm=0.4, places=path)
+    given = recipe.cut(make_scan(), LOADED, np.random.default_rng(0))
+    assert [t.lot for t in given if t.origin is Origin.NEGATIVE] == pytest.approx([0.2])
+
+
 @pytest.mark.parametrize("score", [[0.2, 1.5, 0.1], [0.2, None, 0.1], [0.2, float("nan"), 0.1]])
 def test_a_score_that_is_none_is_named_with_its_scan(tmp_path, score):
     path = write_table(tmp_path / "places.parquet", score=score)

@@ -1,6 +1,7 @@
 """What one scan gave, as a file."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from mammoscope.core.geometry import Box, Circle
 from mammoscope.core.records import Finding, Scan
 from mammoscope.core.vocabulary import FindingKind, Pathology, SpacingSource, Split
 from mammoscope.tiles.parts import Job, Limit, is_whole, make_part, read_part, read_pixels
-from mammoscope.tiles.tile import NORMAL, Origin, Tile
+from mammoscope.tiles.tile import NORMAL, Missed, Origin, Tile
 
 
 @pytest.fixture
@@ -59,6 +60,23 @@ def write(path, scan, cut=cut_three, limit=None):
     return path
 
 
+def test_a_part_says_why_a_finding_has_no_tile_and_counts_it_as_no_tile(scan, tmp_path):
+    def cut(scan, loaded, rng):
+        yield Missed(finding_id="f1", why="it lies on air")
+        yield from list(cut_three(scan, loaded, rng))[1:]
+
+    part = read_part(write(tmp_path / "a.part", scan, cut))
+    assert part.missed == {"f1": "it lies on air"}
+    assert part.candidates == {"NORMAL": 2}
+    assert part.shape == (2, 8, 8)
+
+
+def test_a_spacing_that_nobody_knows_has_no_source(scan, tmp_path):
+    unknown = replace(scan, spacing_mm=None, spacing_source=None)
+    part = read_part(write(tmp_path / "a.part", unknown))
+    assert part.rows["spacing_source"] == [None] * 3
+
+
 def test_a_part_holds_what_was_cut(scan, tmp_path):
     path = write(tmp_path / "a.part", scan)
     part = read_part(path)
@@ -85,6 +103,7 @@ def test_a_part_holds_what_was_cut(scan, tmp_path):
         "width": 8.0,
         "spacing_row_mm": 0.2,
         "spacing_column_mm": 0.1,
+        "spacing_source": "archive",
         "label": "MALIGNANT_mass",
         "lot": 0.0,
         "official_split": "test",

@@ -194,6 +194,28 @@ def test_the_authors_division_needs_both_archives():
     assert make_recipe("9", ["cbis-ddsm"]).archives == ("cbis-ddsm",)
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("strict", {"spacing_mm": True}, "spacing_mm is True, where a number was expected"),
+        ("strict", {"tile_mm": "wide"}, "tile_mm is 'wide', where a number was expected"),
+        ("strict", {"keep_partial": 1}, "keep_partial is 1, where true or false was expected"),
+        ("strict", {"places": 3}, "places is 3, where a file was expected"),
+        ("9", {"as_printed": "yes"}, "as_printed is 'yes', where true or false was expected"),
+        ("9", {"label_per_finding": 0}, "label_per_finding is 0, where true or false"),
+    ],
+)
+def test_an_option_of_another_kind_is_refused(name, options, words):
+    with pytest.raises(BadValueError, match=words):
+        make_recipe(name, **options)
+
+
+def test_whole_numbers_and_none_are_taken_where_numbers_are():
+    recipe = make_recipe("strict", tile_mm=40, assumed_um=None, spacing_mm=0.2)
+    assert recipe.settings["tile_mm"] == 40
+    assert make_recipe("9", label_per_finding=None).settings["label_per_finding"] is False
+
+
 def test_unknown_recipes_and_options_are_named():
     with pytest.raises(UnknownNameError, match="no recipe called '7'"):
         make_recipe("7")

@@ -1,9 +1,11 @@
 """What a tile set holds, in numbers."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mammoscope.archives.archive import Archive
 from mammoscope.archives.open import open_archive
@@ -112,13 +114,50 @@ def test_a_lesion_is_as_long_as_its_longer_side_in_mm():
         make_scan(1, [make_finding(1, Circle(50, 50, 10))]),
         make_scan(2, [make_finding(2, Box(0, 0, 10, 30))]),
         make_scan(0, [make_finding(0, Circle(5, 5, 4))]),
-        make_scan(3, [make_finding(3, MaskFile(Path("m.png"))), make_finding(4, None)]),
+        make_scan(3, [make_finding(4, None)]),
     )
     sizes = lesion_sizes([archive])
     # Rows are 0.2 mm apart, columns 0.1: 20 rows are 4 mm, 30 columns 3 mm.
     assert [size.finding_id for size in sizes] == ["f1", "f2", "f0"]
     assert [size.longest_mm for size in sizes] == [pytest.approx(4), pytest.approx(3), None]
     assert [size.radius_px for size in sizes] == [10, None, 4]
+
+
+def masked_archive(folder, mask, shape=(60, 40)):
+    """An archive of one scan, a picture of `shape`, whose finding is drawn as a mask."""
+    Image.fromarray(np.random.default_rng(0).integers(1, 200, shape, np.uint8)).save(
+        folder / "s.png"
+    )
+    Image.fromarray(mask).save(folder / "m.png")
+    scan = make_scan(1, [make_finding(1, MaskFile(folder / "m.png"))])
+    return make_archive(replace(scan, path=folder / "s.png"))
+
+
+def test_a_lesion_drawn_as_a_mask_is_measured_on_its_scan(tmp_path):
+    mask = np.zeros((600, 400), np.uint8)
+    mask[200:300, 100:340] = 255
+    (size,) = lesion_sizes([masked_archive(tmp_path, mask, (600, 400))])
+    # 100 rows of 0.2 mm are 20 mm, 240 columns of 0.1 mm are 24.
+    assert (size.longest_mm, size.radius_px, size.unread) == (pytest.approx(24), None, "")
+
+
+def test_a_mask_of_another_size_than_its_scan_is_measured_in_the_scans_pixels(tmp_path):
+    mask = np.zeros((300, 200), np.uint8)
+    mask[100:150, 50:170] = 255
+    (size,) = lesion_sizes([masked_archive(tmp_path, mask, (600, 400))])
+    assert size.longest_mm == pytest.approx(24)
+
+
+def test_a_mask_that_cannot_be_read_is_named_and_has_no_size(tmp_path):
+    (size,) = lesion_sizes([masked_archive(tmp_path, np.zeros((600, 400), np.uint8), (600, 400))])
+    assert size.longest_mm is None
+    assert "m.png: the mask is empty" in size.unread
+
+
+def test_a_mask_is_not_opened_where_the_scans_spacing_is_not_known():
+    archive = make_archive(make_scan(0, [make_finding(0, MaskFile(Path("nowhere.png")))]))
+    (size,) = lesion_sizes([archive])
+    assert (size.longest_mm, size.unread) == (None, "")
 
 
 def test_only_lesions_that_the_set_shows_are_measured(tiles):

@@ -93,6 +93,7 @@ def test_tiles_come_back_as_they_were_written(folder):
         # The tile has 8 x 8 pixels of a box of 4 x 4 of the scan's.
         "spacing_row_mm": 0.1,
         "spacing_column_mm": 0.05,
+        "spacing_source": "archive",
         "label": "NORMAL",
         "split": "validation",
         "recipe": "9",
@@ -210,11 +211,19 @@ def test_an_index_that_does_not_fit_the_pixels_is_told(folder):
         load_tiles(folder)
 
 
-@pytest.mark.parametrize("version", [None, "mammoscope.tiles/2"])
+@pytest.mark.parametrize("version", [None, "mammoscope.tiles/1", "mammoscope.tiles/3"])
 def test_a_set_of_another_version_is_refused_by_name(folder, version):
     provenance = json.loads((folder / PROVENANCE).read_text())
     (folder / PROVENANCE).write_text(json.dumps({**provenance, "schema": version}))
     with pytest.raises(CorruptFileError, match=f"of version {version!r}.*reads '{VERSION}'"):
+        load_tiles(folder)
+
+
+def test_what_an_older_set_lacks_is_told(folder):
+    provenance = json.loads((folder / PROVENANCE).read_text())
+    older = {**provenance, "schema": "mammoscope.tiles/1"}
+    (folder / PROVENANCE).write_text(json.dumps(older))
+    with pytest.raises(CorruptFileError, match="without the column spacing_source"):
         load_tiles(folder)
 
 

@@ -19,8 +19,8 @@ from mammoscope.formats.masks import mask_of
 from mammoscope.scans.load import LoadedScan, load
 from mammoscope.scans.prepare import prepare
 from mammoscope.tiles.recipes import make_recipe
-from mammoscope.tiles.strict import LEAST_SHARE, MARGIN_MM, StrictSettings, strict_tiles
-from mammoscope.tiles.tile import NORMAL, Origin
+from mammoscope.tiles.strict import LEAST_SHARE, MARGIN_MM, StrictSettings, strict_tiles, takes
+from mammoscope.tiles.tile import NORMAL, Missed, Origin, Tile
 
 SHAPE = (700, 520)
 MM = 0.2
@@ -70,9 +70,19 @@ def make_loaded(image=None, spacing=(MM, MM)):
 LOADED = make_loaded()
 
 
-def tiles_of(findings, seed=0, settings=SETTINGS, loaded=LOADED, **options):
+def given_of(findings, seed=0, settings=SETTINGS, loaded=LOADED, **options):
     rng = np.random.default_rng(seed)
     return list(strict_tiles(make_scan(findings), loaded, rng, settings=settings, **options))
+
+
+def tiles_of(findings, seed=0, settings=SETTINGS, loaded=LOADED, **options):
+    given = given_of(findings, seed, settings, loaded, **options)
+    return [one for one in given if isinstance(one, Tile)]
+
+
+def missed_of(findings, seed=0):
+    given = given_of(findings, seed)
+    return {one.finding_id: one.why for one in given if isinstance(one, Missed)}
 
 
 def shown_share(tile, roi):
@@ -195,6 +205,63 @@ def test_a_tile_is_named_by_the_finding_that_it_shows_most_of_and_of_equals_by_t
                 assert tile.label == "MALIGNANT_calcification"
             elif abs(shares["benign"] - shares["malignant"]) > 0.2:
                 assert tile.finding_id == max(shares, key=shares.get)
+
+
+def test_a_finding_on_air_gives_no_tile_and_is_named():
+    # The tissue ends in column 420; a tile of 40 mm round column 450 is more than half tissue.
+    on_air = make_finding(Circle(350, 450, 8), "away")
+    beside = make_finding(Circle(350, 400, 8), "at the skin")
+    tiles = tiles_of([on_air, beside])
+    assert {t.finding_id for t in tiles if t.origin is Origin.LESION} == {"at the skin"}
+    assert missed_of([on_air, beside]) == {"away": "100% of it lies outside the breast, on air"}
+
+
+@pytest.mark.real
+def test_the_findings_of_mdb212_and_mdb214_give_no_tile_and_that_of_mdb110_does(shared_data):
+    recipe = make_recipe("strict", ("mini-mias",))
+    missed, shown = set(), set()
+    for scan in open_archive("mini-mias", shared_data / "mini-mias").scans():
+        if scan.scan_id in {"mdb110", "mdb212", "mdb214"}:
+            for one in recipe.cut(scan, load(scan), np.random.default_rng(0)):
+                (missed if isinstance(one, Missed) else shown).add(one.finding_id)
+    assert missed == {"mdb212_1", "mdb214_1"}
+    assert shown == {"mdb110_1", None}
+
+
+def test_tissue_beside_a_finding_on_air_is_not_taken_for_normal():
+    roi = Circle(350, 450, 8)
+    normal = [t for t in tiles_of([make_finding(roi)]) if t.label == NORMAL]
+    assert normal
+    assert all(gap_mm(t, roi) >= MARGIN_MM - 0.3 for t in normal)
+
+
+@given(
+    places=st.lists(
+        st.tuples(st.floats(20, 680), st.floats(0, 500), st.floats(3, 60)), min_size=1, max_size=3
+    ),
+    seed=st.integers(0),
+)
+@settings(max_examples=15, deadline=None)
+def test_every_proven_finding_has_a_tile_or_a_reason_and_never_both(places, seed):
+    findings = [make_finding(Circle(*place), f"f{i}") for i, place in enumerate(places)]
+    shown = {t.finding_id for t in tiles_of(findings, seed) if t.origin is Origin.LESION}
+    missed = set(missed_of(findings, seed))
+    assert shown.isdisjoint(missed)
+    assert shown | missed == {finding.finding_id for finding in findings}
+
+
+@pytest.mark.parametrize(
+    ("findings", "taken"),
+    [
+        (None, False),
+        ([make_finding(None)], False),
+        ([make_finding(None), make_finding(Circle(1, 1, 1), "f2")], True),
+        ([], True),
+    ],
+    ids=["nobody knows", "no place", "one place", "free of findings"],
+)
+def test_only_scans_that_can_give_a_tile_are_opened(findings, taken):
+    assert takes(make_scan(findings)) is taken
 
 
 def test_an_unproven_finding_gives_no_tile_and_no_tile_shows_it_as_normal():

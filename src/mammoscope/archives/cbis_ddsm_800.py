@@ -27,6 +27,7 @@ from mammoscope.core.vocabulary import (
     Split,
     ViewPosition,
 )
+from mammoscope.formats.cbis_spacing import match_of
 from mammoscope.formats.one_line import one_line
 
 NAME = "cbis-ddsm-800"
@@ -191,10 +192,17 @@ def _scan(folder: Path, row: Row) -> Scan:
         breast_density=row["breast_density"] or None,
         findings=tuple(_findings(scan_id, row)),
         split=Split(row["split"]),
-        facts=MappingProxyType(
-            {"ddsm_case": row["ddsm_case"], "spacing_from": row["spacing_from"]}
-        ),
+        facts=MappingProxyType(_facts(scan_id, row)),
     )
+
+
+def _facts(scan_id: str, row: Row) -> dict[str, str]:
+    facts = {"ddsm_case": row["ddsm_case"], "spacing_from": row["spacing_from"]}
+    match = match_of(scan_id)
+    # A table that names another film is believed, and of that film no scanner is known here.
+    if match and match.scanner and match.ddsm_case == row["ddsm_case"]:
+        facts["scanner"] = match.scanner
+    return facts
 
 
 def _findings(scan_id: str, row: Row) -> Iterator[Finding]:

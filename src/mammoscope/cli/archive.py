@@ -11,6 +11,7 @@ import typer
 
 from mammoscope.cli.console import counting, print_table
 from mammoscope.cli.fetch import fetch
+from mammoscope.cli.opening import open_at
 from mammoscope.cli.simulate import simulate
 from mammoscope.core.errors import MammoscopeError, UnknownNameError
 
@@ -29,7 +30,7 @@ app = typer.Typer(
 )
 
 Name = Annotated[str, typer.Argument(help="Name of the archive, see `archive list`.")]
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder that holds it.")]
+Place = Annotated[str, typer.Argument(metavar="DIR", help="Folder that holds it, or a URL.")]
 
 
 @app.command("list")
@@ -43,7 +44,7 @@ def list_archives() -> None:
 @app.command()
 def check(
     name: Name,
-    folder: Folder,
+    folder: Place,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print counts and all problems as JSON.")
     ] = False,
@@ -52,9 +53,7 @@ def check(
 
     Every scan is opened, on all cores. Ends with 0 when nothing is wrong and 1 when something is.
     """
-    from mammoscope.archives.open import open_archive
-
-    opened = open_archive(name, folder)
+    opened = open_at(name, folder)
     with counting("checking") as on_done:
         problems = opened.check(on_done=on_done)
     try:
@@ -116,15 +115,13 @@ def _some(places: list[str]) -> str:
 @app.command()
 def show(
     name: Name,
-    folder: Folder,
+    folder: Place,
     patient: Annotated[
         str | None, typer.Option(metavar="ID", help="Show this patient's scans and findings.")
     ] = None,
 ) -> None:
     """Show an archive's patients, or the scans and findings of one, or its tables' columns."""
-    from mammoscope.archives.open import open_archive
-
-    opened = open_archive(name, folder)
+    opened = open_at(name, folder)
     if opened.tables:
         _show_tables(opened)
         return

@@ -1,13 +1,18 @@
-"""`mammoscope model`: which models ship, and what their cards say."""
+"""`mammoscope model`: which models ship, what their cards say; the commands beside it joined."""
 
 from typing import Annotated
 
 import typer
 
 from mammoscope.cli.console import print_table
+from mammoscope.cli.model_curves import curves
+from mammoscope.cli.model_export import export
+from mammoscope.cli.model_import import import_
 
 app = typer.Typer(
-    no_args_is_help=True, rich_markup_mode=None, help="Models: list them, show a card."
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="Models: list them, show a card or a run's curves, export and import.",
 )
 
 
@@ -25,3 +30,8 @@ def card(name: Annotated[str, typer.Argument(help="Name of the model.")]) -> Non
     from mammoscope.models.weights import model_card
 
     print(model_card(name))
+
+
+app.command("curves")(curves)
+app.command("export")(export)
+app.command("import")(import_)

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mammoscope.cli.console import counting, print_table, tell
+from mammoscope.cli.opening import ArchivesArgument, open_pairs
 from mammoscope.core.errors import BadValueError
 
 if TYPE_CHECKING:
+    from mammoscope.archives.splits import Division
     from mammoscope.tiles.recipes import Recipe
     from mammoscope.tiles.store import TileSet
 
@@ -18,10 +20,7 @@ MOST_TOLD = 20
 
 
 def build(
-    archives: Annotated[
-        list[str],
-        typer.Argument(metavar="NAME DIR ...", help="Each archive's name and its folder."),
-    ],
+    archives: ArchivesArgument,
     recipe: Annotated[str, typer.Option(help="How to cut: 6, 8, 9, 9.5, 10 or strict.")],
     out: Annotated[
         str, typer.Option(metavar="SET", help="Folder of the tile set, or a URL as s3://...")
@@ -34,9 +33,32 @@ def build(
         str | None,
         typer.Option(metavar="URL", help="Scheduler of a Dask cluster that cuts, as tcp://..."),
     ] = None,
-    split: Annotated[
+    division: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Division of the patients, instead of a drawn one."),
+        typer.Option(
+            "--division",
+            "--split",
+            metavar="FILE",
+            help="Division of the patients by `tiles split`, instead of a drawn one.",
+        ),
+    ] = None,
+    fold: Annotated[
+        int | None,
+        typer.Option(metavar="K", help="Fold of the division that is the validation, from 0."),
+    ] = None,
+    places: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Scored places by `tiles places`, for hard negatives of the recipe strict.",
+        ),
+    ] = None,
+    option: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=VALUE",
+            help="An option of the recipe, as spacing_mm=0.2 or as_printed=true; repeatable.",
+        ),
     ] = None,
     faithful_splits: Annotated[
         bool,
@@ -58,21 +80,23 @@ def build(
     """Cut archives into a tile set, divided by patient.
 
     A build that was broken off goes on when the same command is given again. Ends with 1 when
-    some scans could not be read; SET/build.json names them, and those that gave no tile.
+    some scans could not be read; SET/build.json names them, and the scans and findings that gave
+    no tile.
     """
-    from mammoscope.archives.open import open_archive
-    from mammoscope.archives.splits import read_division
     from mammoscope.tiles.build import BuildPlan, carry_out, read_report
     from mammoscope.tiles.cutting import Crew
-    from mammoscope.tiles.remote import local_path
 
-    opened = [open_archive(name, local_path(folder)) for name, folder in _pairs(archives)]
-    options = _options(faithful_splits=faithful_splits, radius_as_diameter=radius_as_diameter)
+    opened = open_pairs(archives)
+    options = _options(option or (), places)
+    if faithful_splits:
+        options["faithful_splits"] = True
+    if radius_as_diameter:
+        options["radius_as_side"] = False
     plan = BuildPlan(
         archives=tuple(opened),
         recipe=_recipe(recipe, [archive.name for archive in opened], options),
         seed=seed,
-        division=None if split is None else read_division(split),
+        division=_division(division, fold),
         audit=audit,
     )
     with counting("cutting") as on_done:
@@ -80,6 +104,8 @@ def build(
     report = read_report(tiles.folder)
     print_set(tiles, report)
     tell_gaps(report)
+    if places is not None:
+        tell_negatives(tiles, places)
     if report["unreadable"]:
         raise typer.Exit(1)
 
@@ -124,30 +150,61 @@ def tell_gaps(report: Mapping[str, Any]) -> None:
         tell(gap["why"])
     if (more := len(report["unreadable"]) - MOST_TOLD) > 0:
         tell(f"{more} more scans could not be read; build.json names them.")
+    if count := len(report["findings_without_tiles"]):
+        tell(f"no tile was cut round {count} findings; build.json names them and says why.")
     if report["missing_classes"]:
         tell(f"the set holds no tile of {', '.join(report['missing_classes'])}.")
 
 
-def _pairs(words: Sequence[str]) -> list[tuple[str, str]]:
-    if len(words) % 2:
-        raise BadValueError(
-            f"Each archive needs its name and its folder, as in `mini-mias DIR`, not "
-            f"{' '.join(words)!r}."
+def tell_negatives(tiles: "TileSet", places: Path) -> None:
+    """Tell how many tiles of a set show what a model took for a lesion."""
+    from mammoscope.tiles.tile import Origin
+
+    count = int((tiles.table["origin"] == str(Origin.NEGATIVE)).sum())
+    if not count:
+        tell(
+            f"{places}: no place of it gave a tile that stays; its scores may be low, its places "
+            "findings, or its scan_ids those of another archive."
         )
-    return list(zip(words[::2], words[1::2], strict=True))
+        return
+    print(f"{count} normal tiles are hard negatives.")
 
 
-def _options(*, faithful_splits: bool, radius_as_diameter: bool) -> dict[str, bool]:
+def _division(path: Path | None, fold: int | None) -> "Division | None":
+    from mammoscope.archives.splits import read_division
+
+    if path is None:
+        if fold is not None:
+            raise BadValueError("--fold needs a division with folds; add --division FILE.")
+        return None
+    division = read_division(path)
+    return division if fold is None else division.at_fold(fold)
+
+
+def _options(words: Sequence[str], places: Path | None) -> dict[str, Any]:
     """Options of the recipe; those that were not given are left to its maker."""
-    options: dict[str, bool] = {}
-    if faithful_splits:
-        options["faithful_splits"] = True
-    if radius_as_diameter:
-        options["radius_as_side"] = False
+    options: dict[str, Any] = {}
+    for word in words:
+        name, given, text = word.partition("=")
+        if not (name and given):
+            raise BadValueError(f"--option {word!r}: expected a pair as spacing_mm=0.2.")
+        options[name] = _value(text)
+    if places is not None:
+        options["places"] = places
     return options
 
 
-def _recipe(name: str, archives: Sequence[str], options: Mapping[str, bool]) -> "Recipe":
+def _value(text: str) -> object:
+    """Read a value as TOML writes it; the quotes of a text may be left out."""
+    import tomllib
+
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _recipe(name: str, archives: Sequence[str], options: Mapping[str, Any]) -> "Recipe":
     from mammoscope.tiles.recipes import make_recipe
 
     return make_recipe(name, archives, **options)

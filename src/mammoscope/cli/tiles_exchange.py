@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mammoscope.cli.console import busy, tell
+from mammoscope.cli.tiles_build import verdict_of
 from mammoscope.core.errors import BadValueError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -67,10 +68,18 @@ def import_(
             "--faithful", help="Take splits that share patients as they are: to compare only."
         ),
     ] = False,
+    audit: Annotated[
+        bool,
+        typer.Option(
+            "--audit/--no-audit",
+            help="Look for leaks and shortcuts at the end, unless an audit came along.",
+        ),
+    ] = True,
 ) -> None:
     """Make a tile set of an export, or of anybody's tiles with a patient, label and split each.
 
-    An export comes back pixel by pixel and row by row, or is refused.
+    An export comes back pixel by pixel and row by row, with the report and the audit of its build,
+    or is refused.
     """
     from mammoscope.tiles.exchange.trade import Format, Source, import_tiles
 
@@ -79,9 +88,9 @@ def import_(
         raise BadValueError("--labels goes with --format folder only; leave it out.")
     place = Source(folder=source, kind=chosen, labels=labels, columns=_columns(column or ()))
     with busy("importing"):
-        made = import_tiles(place, out, faithful=faithful)
+        made = import_tiles(place, out, faithful=faithful, audit=audit)
     print(f"{len(made)} tiles in {out}, divided {made.provenance.get('splits', 'as given')}.")
-    print(f"Not audited yet: mammoscope tiles audit {out}")
+    print(verdict_of(made.folder))
 
 
 def _format(name: str) -> "Format":

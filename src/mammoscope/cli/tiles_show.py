@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mammoscope.cli.console import busy, print_table, tell
+from mammoscope.cli.opening import open_pairs
 from mammoscope.core.errors import BadValueError
 
 if TYPE_CHECKING:
@@ -63,7 +64,6 @@ def show(
 
 
 def _draw(opened: "TileSet", choice: "Choice", out: Path, words: list[str]) -> None:
-    from mammoscope.archives.open import open_archive
     from mammoscope.formats.files import write_atomic
     from mammoscope.report.tiles_page import write_tiles_page
     from mammoscope.report.tiles_sheet import sheet_png
@@ -72,13 +72,7 @@ def _draw(opened: "TileSet", choice: "Choice", out: Path, words: list[str]) -> N
         out.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(out, sheet_png(opened, choice))
         return
-    if len(words) % 2:
-        raise BadValueError(
-            f"Each archive needs its name and its folder, as in `mini-mias DIR`, not "
-            f"{' '.join(words)!r}."
-        )
-    pairs = zip(words[::2], words[1::2], strict=True)
-    write_tiles_page(opened, out, choice, [open_archive(name, place) for name, place in pairs])
+    write_tiles_page(opened, out, choice, open_pairs(words))
 
 
 def _print_counts(opened: "TileSet", split: str | None, label: str | None) -> None:

@@ -6,7 +6,9 @@ A resample is a weight for every unit: how often its patient was drawn. Statisti
 weights at once, so a thousand resamples cost a thousand rows of an array and no copies of records.
 """
 
+import os
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from math import isfinite, isnan, nan
 from typing import Any
@@ -24,6 +26,10 @@ EXACT = "95 % exact binomial (Clopper-Pearson) over patients"
 FEW_PATIENTS = 20
 LEAST_RESAMPLES = 40
 ROWS_AT_ONCE = 50
+WEIGHTS_AT_ONCE = 100_000
+"""Weights computed with at a time: what fits a processor's cache takes a third of the time."""
+MANY_PATIENTS = 5_000
+"""More than so many are drawn one by one and counted, which takes a tenth of the time."""
 MOST_UNDEFINED = 0.05
 MOST_LEFT_OUT = 200
 TAILS = (0.025, 0.975)
@@ -118,13 +124,12 @@ def draw(
     if resamples < LEAST_RESAMPLES:
         raise ValueError(f"an interval needs at least {LEAST_RESAMPLES} resamples")
     names, codes = np.unique(np.asarray(patients), return_inverse=True)
-    chances = np.full(len(names), 1 / len(names))
     # Leaving out groups instead of single patients gives the same acceleration, faster.
     groups = np.arange(len(names)) % MOST_LEFT_OUT
     kept = groups != np.arange(groups.max() + 1)[:, None]
     return Draws(
         values=statistic(np.ones((1, len(codes))))[0],
-        samples=_in_blocks(statistic, rng.multinomial(len(names), chances, resamples), codes),
+        samples=_resampled(statistic, codes, len(names), resamples, rng),
         left_out=_in_blocks(statistic, kept, codes),
     )
 
@@ -150,7 +155,7 @@ def figure_of(draws: Draws, *, n: int, n_patients: int, is_share: bool = False) 
     if defined.min() == defined.max():
         warning = "every resample gave the same value: no interval"
         return Figure(value, nan, nan, n, n_patients, BCA, warning)
-    low, high = _bca(value, defined, draws.left_out[np.isfinite(draws.left_out)])
+    low, high = _bca(value, defined, draws.left_out)
     # Where the bias is great the ends can pass the value; an interval without it would mislead.
     return Figure(value, min(low, value), max(high, value), n, n_patients, BCA, _few(n_patients))
 
@@ -177,21 +182,69 @@ def divided(above: Array, below: Array) -> Array:
     return quotient
 
 
+def _resampled(
+    statistic: Statistic,
+    codes: NDArray[np.intp],
+    n_patients: int,
+    resamples: int,
+    rng: np.random.Generator,
+) -> Array:
+    """Apply a statistic to resamples of the patients; few are in memory at a time."""
+    rows = _rows_at_once(len(codes))
+    sizes = [min(rows, resamples - start) for start in range(0, resamples, rows)]
+    if n_patients <= MANY_PATIENTS:
+        chances = np.full(n_patients, 1 / n_patients)
+        drawn = (rng.multinomial(n_patients, chances, size) for size in sizes)
+        return np.concatenate([_apply(statistic, counts, codes) for counts in drawn])
+
+    def block(size: int, own: np.random.Generator) -> Array:
+        counts = [
+            np.bincount(own.integers(0, n_patients, n_patients), minlength=n_patients)
+            for _ in range(size)
+        ]
+        return _apply(statistic, np.stack(counts), codes)
+
+    # A generator for each block: the resamples are the same on any number of processors.
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return np.concatenate(list(pool.map(block, sizes, rng.spawn(len(sizes)))))
+
+
 def _in_blocks(statistic: Statistic, counts: NDArray[Any], codes: NDArray[np.intp]) -> Array:
     """Apply a statistic to rows of patients' counts, few at a time to save memory."""
-    starts = range(0, len(counts), ROWS_AT_ONCE)
-    blocks = (counts[start : start + ROWS_AT_ONCE][:, codes] for start in starts)
-    return np.concatenate([statistic(block.astype(np.float64)) for block in blocks])
+    rows = _rows_at_once(len(codes))
+    starts = range(0, len(counts), rows)
+    return np.concatenate([_apply(statistic, counts[s : s + rows], codes) for s in starts])
+
+
+def _rows_at_once(n_units: int) -> int:
+    return max(1, min(ROWS_AT_ONCE, WEIGHTS_AT_ONCE // n_units))
+
+
+def _apply(statistic: Statistic, counts: NDArray[Any], codes: NDArray[np.intp]) -> Array:
+    return statistic(np.take(counts.astype(np.float64), codes, axis=1))
+
+
+def skew_and_bias(value: float, samples: Array, left_out: Array) -> tuple[float, float]:
+    """Return what BCa moves percentiles by: bias and acceleration (Efron 1987).
+
+    Parameters
+    ----------
+    value : on all patients
+    samples : ndarray of shape (resamples,), finite
+    left_out : ndarray of shape (groups,): the jackknife
+    """
+    defined = left_out[np.isfinite(left_out)]
+    below = ((samples < value).mean() + (samples <= value).mean()) / 2
+    edge = 1 / (2 * len(samples))
+    bias = float(stats.norm.ppf(np.clip(below, edge, 1 - edge)))
+    away = defined.mean() - defined
+    spread = float((away**2).sum())
+    return bias, float((away**3).sum()) / (6 * spread**1.5) if spread > 0 else 0.0
 
 
 def _bca(value: float, samples: Array, left_out: Array) -> tuple[float, float]:
     """Return the ends of the interval: percentiles moved for bias and for skewness."""
-    below = ((samples < value).mean() + (samples <= value).mean()) / 2
-    edge = 1 / (2 * len(samples))
-    bias = stats.norm.ppf(np.clip(below, edge, 1 - edge))
-    away = left_out.mean() - left_out
-    spread = float((away**2).sum())
-    acceleration = float((away**3).sum()) / (6 * spread**1.5) if spread > 0 else 0.0
+    bias, acceleration = skew_and_bias(value, samples, left_out)
     moved = bias + stats.norm.ppf(TAILS)
     low, high = np.quantile(samples, stats.norm.cdf(bias + moved / (1 - acceleration * moved)))
     return float(low), float(high)

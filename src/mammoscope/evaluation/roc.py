@@ -48,7 +48,7 @@ def auc(scores: ArrayLike, labels: ArrayLike, weights: ArrayLike | None = None) 
     ValueError
         When shapes differ or a score is not finite.
     """
-    values, positive = _checked(scores, labels)
+    values, positive = checked(scores, labels)
     given = np.ones(len(values)) if weights is None else np.asarray(weights, dtype=np.float64)
     if given.shape != values.shape:
         raise ValueError("scores and weights must have the same length")
@@ -60,17 +60,23 @@ def auc_statistic(scores: ArrayLike, labels: ArrayLike) -> Statistic:
 
     The scores are sorted once; each row of weights then costs one pass.
     """
-    values, positive = _checked(scores, labels)
+    values, positive = checked(scores, labels)
     order = np.argsort(values, kind="stable")
-    chosen = positive[order]
-    starts = np.flatnonzero(np.diff(values[order], prepend=-np.inf))
+    ups_at, downs_at = order[positive[order]], order[~positive[order]]
+    # A positive beats the negatives before `first`, and ties with those before `last`.
+    first = np.searchsorted(values[downs_at], values[ups_at], side="left")
+    last = np.searchsorted(values[downs_at], values[ups_at], side="right")
+    has_ties = not np.array_equal(first, last)
 
     def statistic(weights: Array) -> Array:
-        ranked = weights[:, order]
-        ups = np.add.reduceat(np.where(chosen, ranked, 0.0), starts, axis=1)
-        downs = np.add.reduceat(np.where(chosen, 0.0, ranked), starts, axis=1)
-        below = np.cumsum(downs, axis=1) - downs / 2
-        return divided((ups * below).sum(axis=1), ups.sum(axis=1) * downs.sum(axis=1))
+        downs = np.zeros((len(weights), len(downs_at) + 1))
+        np.cumsum(np.take(weights, downs_at, axis=1), axis=1, out=downs[:, 1:])
+        ups = np.take(weights, ups_at, axis=1)
+        below = np.take(downs, first, axis=1)
+        if has_ties:
+            below = (below + np.take(downs, last, axis=1)) / 2
+        won = np.einsum("ij,ij->i", ups, below)
+        return divided(won, ups.sum(axis=1) * downs[:, -1])
 
     return statistic
 
@@ -83,7 +89,7 @@ def roc_curve(scores: ArrayLike, labels: ArrayLike) -> RocCurve:
     ValueError
         When shapes differ, a score is not finite, or there is one class only.
     """
-    values, positive = _checked(scores, labels)
+    values, positive = checked(scores, labels)
     if positive.all() or not positive.any():
         raise ValueError("a ROC curve needs both classes")
     order = np.argsort(-values, kind="stable")
@@ -98,7 +104,14 @@ def roc_curve(scores: ArrayLike, labels: ArrayLike) -> RocCurve:
     )
 
 
-def _checked(scores: ArrayLike, labels: ArrayLike) -> tuple[Array, NDArray[np.bool_]]:
+def checked(scores: ArrayLike, labels: ArrayLike) -> tuple[Array, NDArray[np.bool_]]:
+    """Return scores and truth as flat arrays.
+
+    Raises
+    ------
+    ValueError
+        When shapes differ or a score is not finite.
+    """
     values = np.asarray(scores, dtype=np.float64)
     positive = np.asarray(labels, dtype=bool)
     if values.ndim != 1 or values.shape != positive.shape:

@@ -24,9 +24,12 @@ def write_atomic(path: str | Path, data: bytes | str) -> None:
             os.fsync(stream.fileno())
         Path(name).chmod(0o666 & ~_umask())
         Path(name).replace(target)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             Path(name).unlink()
+        if isinstance(error, OSError):
+            # A full disk names no file, and the temporary name would tell nobody anything.
+            error.filename = str(target)
         raise
 
 

@@ -1,8 +1,9 @@
 """Tensors out of foreign checkpoint files, read as bytes; no code of theirs is ever run.
 
-PyTorch's older files are a stream of pickles followed by raw storages. A pickle may run anything
-when loaded, so it is not loaded: its opcodes are listed by the standard library's disassembler and
-the few that a table of tensors needs are followed here; any other is refused.
+PyTorch's older files are a stream of pickles followed by raw storages; the newer ones are a ZIP of
+one pickle and a member a storage. A pickle may run anything when loaded, so it is not loaded: its
+opcodes are listed by the standard library's disassembler and the few that a table of tensors needs
+are followed here; any other is refused.
 """
 
 import pickletools
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile, ZipFile, is_zipfile
 
 import torch
 from torch import Tensor
@@ -38,6 +40,16 @@ class _View:
 
 
 _MARK = object()
+_DAMAGES = (
+    ValueError,
+    IndexError,
+    KeyError,
+    TypeError,
+    AttributeError,
+    RuntimeError,
+    struct.error,
+)
+"""What following a damaged file runs into."""
 
 
 class _Stack:
@@ -136,6 +148,40 @@ def _follow(stream: BytesIO) -> Any:
     raise CorruptFileError("the checkpoint ends in the middle of its table")
 
 
+def read_checkpoint(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of a PyTorch checkpoint of any version.
+
+    Raises
+    ------
+    MissingFileError, UnknownFormatError, CorruptFileError
+        When the file is not there, is of another kind, or is cut short.
+    """
+    if not path.is_file() or not is_zipfile(path):
+        return read_legacy_checkpoint(path)
+    try:
+        with ZipFile(path) as archive:
+            (table_name,) = [n for n in archive.namelist() if n.endswith("/data.pkl")]
+            folder = table_name.removesuffix("data.pkl")
+            _check_byte_order(archive, folder)
+            table = _follow(BytesIO(archive.read(table_name)))
+            dtypes = {view.key: view.dtype for view in table.values()}
+            storages = {
+                key: torch.frombuffer(bytearray(archive.read(f"{folder}data/{key}")), dtype=dtype)
+                for key, dtype in dtypes.items()
+            }
+        return _tensors(table, storages)
+    except UnknownFormatError as error:
+        raise _unreadable(path, error) from error
+    except (BadZipFile, *_DAMAGES) as error:
+        raise _damaged(path, error) from error
+
+
+def _check_byte_order(archive: ZipFile, folder: str) -> None:
+    name = f"{folder}byteorder"
+    if name in archive.namelist() and archive.read(name) != b"little":
+        raise UnknownFormatError("its numbers begin with the highest byte")
+
+
 def read_legacy_checkpoint(path: Path) -> dict[str, Tensor]:
     """Read the tensors of a PyTorch checkpoint in the format before version 1.6.
 
@@ -153,26 +199,30 @@ def read_legacy_checkpoint(path: Path) -> dict[str, Tensor]:
         table, keys = _follow(stream), _follow(stream)
         dtypes = {view.key: view.dtype for view in table.values()}
         storages = {key: _storage(stream, dtypes[key]) for key in keys}
-        return {
-            name: storages[view.key].as_strided(view.shape, view.stride, view.offset).clone()
-            for name, view in table.items()
-        }
+        return _tensors(table, storages)
     except UnknownFormatError as error:
-        raise UnknownFormatError(
-            f"{path}: no PyTorch checkpoint of a kind that can be read ({error})."
-        ) from error
-    except (
-        ValueError,
-        IndexError,
-        KeyError,
-        TypeError,
-        AttributeError,
-        RuntimeError,
-        struct.error,
-    ) as error:
-        raise CorruptFileError(
-            f"{path}: the checkpoint is damaged or cut short ({error}); get it again."
-        ) from error
+        raise _unreadable(path, error) from error
+    except _DAMAGES as error:
+        raise _damaged(path, error) from error
+
+
+def _tensors(table: dict[str, _View], storages: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name: storages[view.key].as_strided(view.shape, view.stride, view.offset).clone()
+        for name, view in table.items()
+    }
+
+
+def _unreadable(path: Path, error: Exception) -> UnknownFormatError:
+    return UnknownFormatError(
+        f"{path}: no PyTorch checkpoint of a kind that can be read ({error})."
+    )
+
+
+def _damaged(path: Path, error: Exception) -> CorruptFileError:
+    return CorruptFileError(
+        f"{path}: the checkpoint is damaged or cut short ({error}); get it again."
+    )
 
 
 def _check_magic(number: object) -> None:

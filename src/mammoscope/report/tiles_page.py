@@ -121,10 +121,11 @@ def render(tiles: TileSet, groups: Iterable[Group], statistics: Statistics) -> s
     )  # fmt: skip
 
 
-def _drawn_sizes(statistics: Statistics) -> dict[str, str | None]:
+def _drawn_sizes(statistics: Statistics) -> dict[str, str | int | None]:
     """Draw the sizes of lesions, as far as they are known."""
     sizes = statistics.sizes
     return {
+        "unread": sum(bool(one.unread) for one in sizes),
         "sizes": sizes_svg(sizes) if any(one.longest_mm is not None for one in sizes) else None,
         "radii": radii_svg(sizes) if any(one.radius_px is not None for one in sizes) else None,
     }

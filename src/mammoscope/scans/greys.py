@@ -56,10 +56,16 @@ def as_stored(
 ) -> NDArray[np.float32]:
     """Divide the stored grey levels by ``divisor`` and clip, as the paper's networks take them.
 
-    Whatever scanner and archive did to the greys stays in the picture.
+    Whatever scanner and archive did to the greys stays in the picture. With a ``contrast`` the
+    levels first go away from their mean by that factor and come back to whole levels, as
+    `mammoscope.training.tile_input.with_contrast` does with tiles.
     """
     del mask
-    return np.asarray(np.clip(image / numbers["divisor"], 0, 1), dtype=np.float32)
+    divisor, contrast = numbers["divisor"], numbers.get("contrast", 1.0)
+    if contrast != 1:
+        mean = image.mean(dtype=np.float64)
+        image = np.floor(((image - mean) * contrast + mean) * ((divisor + 0.5) / divisor))
+    return np.asarray(np.clip(image / divisor, 0, 1), dtype=np.float32)
 
 
 RULES: dict[str, GreyRule] = {

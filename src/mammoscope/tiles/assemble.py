@@ -6,7 +6,7 @@ same parts give the same bytes.
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from mammoscope.archives.splits import Division
 from mammoscope.core.errors import ArchiveError
-from mammoscope.core.records import Scan
+from mammoscope.core.records import Finding, Scan
 from mammoscope.core.vocabulary import Split
 from mammoscope.tiles.choose import choose_smallest_lots
 from mammoscope.tiles.engine import part_path
@@ -26,7 +26,7 @@ from mammoscope.tiles.recipes import Recipe
 from mammoscope.tiles.store import REPORT, SCHEMA, finish, write_shards
 from mammoscope.tiles.tile import CLASSES
 
-REPORT_VERSION = "mammoscope.tiles-build/1"
+REPORT_VERSION = "mammoscope.tiles-build/2"
 CANDIDATES = {
     **{name: kind for name, kind in SCHEMA.items() if name not in ("split", "recipe", "seed")},
     "lot": pl.Float64,
@@ -43,11 +43,13 @@ class Material:
     scans : in the order of the tile set
     parts : folder of the part files
     unreadable : why a scan could not be read, by its place in `scans`
+    not_taken : places of the scans that were never opened, as the recipe takes no tile of them
     """
 
     scans: Sequence[Scan]
     parts: Path
     unreadable: Mapping[int, str]
+    not_taken: frozenset[int] = frozenset()
 
 
 def assemble(
@@ -74,10 +76,10 @@ def assemble(
     parts = {
         index: read_part(part_path(material.parts, index))
         for index in range(len(material.scans))
-        if index not in material.unreadable
+        if index not in material.unreadable and index not in material.not_taken
     }
     if not parts:
-        raise ArchiveError(_all_unreadable(material))
+        raise ArchiveError(_no_parts(material, recipe.name))
     table, owner, place = _candidates(parts, recipe.name, seed)
     chosen = _chosen(table, recipe, seed)
     if not chosen.any():
@@ -86,7 +88,7 @@ def assemble(
     kept = kept.with_columns(split=_splits(kept, recipe, seed, division))
     files = write_shards(folder, _pixels(material, parts, owner[chosen], place[chosen]))
     finish(folder, kept, files, provenance)
-    report = _report(material, parts, kept, Counter(owner[chosen].tolist()))
+    report = _report(material, parts, kept, set(owner[chosen].tolist()))
     (folder / REPORT).write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
 
 
@@ -143,7 +145,7 @@ def _pixels(
 
 
 def _report(
-    material: Material, parts: Mapping[int, Part], table: pl.DataFrame, kept: Counter[int]
+    material: Material, parts: Mapping[int, Part], table: pl.DataFrame, kept: Container[int]
 ) -> dict[str, Any]:
     candidates: Counter[str] = Counter()
     for part in parts.values():
@@ -152,18 +154,21 @@ def _report(
     for split, label, count in table.group_by("split", "label").len().sort("split", "label").rows():
         tiles.setdefault(split, {})[label] = count
     chosen = Counter(table["label"].to_list())
+    without_tiles = _without_tiles(material, parts, kept)
+    without_any = len(material.unreadable) + len(without_tiles)
     return {
         "schema": REPORT_VERSION,
         "scans": {
             "given": len(material.scans),
             "read": len(parts),
-            "with_tiles": len(kept),
+            "with_tiles": len(material.scans) - without_any,
         },
         "unreadable": [
             {**_named(material.scans[index]), "why": why}
             for index, why in sorted(material.unreadable.items())
         ],
-        "without_tiles": _without_tiles(material, parts, kept),
+        "without_tiles": without_tiles,
+        "findings_without_tiles": _findings_without_tiles(material, parts, table),
         "candidates": dict(sorted(candidates.items())),
         "chosen": dict(sorted(chosen.items())),
         "tiles": tiles,
@@ -172,25 +177,59 @@ def _report(
 
 
 def _without_tiles(
-    material: Material, parts: Mapping[int, Part], kept: Mapping[int, int]
+    material: Material, parts: Mapping[int, Part], kept: Container[int]
 ) -> list[dict[str, str]]:
     return [
-        {**_named(material.scans[index]), "why": _why(material.scans[index], part)}
-        for index, part in parts.items()
-        if not kept.get(index)
+        {**_named(scan), "why": _why(scan, parts.get(index))}
+        for index, scan in enumerate(material.scans)
+        if index not in material.unreadable and index not in kept
     ]
+
+
+def _findings_without_tiles(
+    material: Material, parts: Mapping[int, Part], table: pl.DataFrame
+) -> list[dict[str, str]]:
+    """List every finding that no tile of the set was cut round, and why."""
+    shown = set(table.select("archive", "finding_id").drop_nulls().unique().rows())
+    return [
+        {
+            **_named(scan),
+            "finding_id": finding.finding_id,
+            "why": "its scan could not be read"
+            if index in material.unreadable
+            else _why_missed(finding, scan, parts.get(index)),
+        }
+        for index, scan in enumerate(material.scans)
+        for finding in scan.findings or ()
+        if (scan.archive, finding.finding_id) not in shown
+    ]
+
+
+def _why_missed(finding: Finding, scan: Scan, part: Part | None) -> str:
+    """Say why a finding of a scan that could be read has no tile in the set."""
+    if part is None:
+        return f"nothing was cut of its scan: {_why(scan, None)}"
+    if finding.finding_id in part.missed:
+        return part.missed[finding.finding_id]
+    if finding.roi is None:
+        return "its archive does not say where it lies"
+    if finding.pathology is None:
+        return "nothing is proven of it, so it has no class"
+    return "the recipe cuts no tile round it"
 
 
 def _named(scan: Scan) -> dict[str, str]:
     return {"archive": scan.archive, "scan_id": scan.scan_id}
 
 
-def _why(scan: Scan, part: Part) -> str:
-    """Say why a scan that was read has no tile in the set."""
-    if part.candidates:
+def _why(scan: Scan, part: Part | None) -> str:
+    """Say why a scan has no tile in the set; it has no part where the recipe does not take it."""
+    if part is not None and part.candidates:
         return f"none of its {sum(part.candidates.values())} candidates was chosen"
     if scan.findings is None:
         return "its archive does not say whether it has findings"
+    if not scan.findings and part is None:
+        return "the recipe takes no normal tissue of its archive"
     if not scan.findings:
         return "no place on it passed the recipe's tests"
     if all(finding.roi is None for finding in scan.findings):
@@ -207,12 +246,18 @@ def _none_left(material: Material, parts: Mapping[int, Part], recipe: str) -> st
         )
     return (
         f"None of {len(parts)} scans gave a tile of recipe {recipe}; of the first: "
-        f"{_without_tiles(material, parts, {})[0]['why']}; see what a check of the archive says."
+        f"{_without_tiles(material, parts, ())[0]['why']}; see what a check of the archive says."
     )
 
 
-def _all_unreadable(material: Material) -> str:
-    if not material.unreadable:
+def _no_parts(material: Material, recipe: str) -> str:
+    if not material.scans:
         return "The archive has no scans; tiles can be cut from scans only."
+    if not material.unreadable:
+        return (
+            f"Recipe {recipe} takes none of {len(material.scans)} scans; of the first: "
+            f"{_why(material.scans[0], None)}; add the archive that it takes tiles of."
+        )
     first = material.unreadable[min(material.unreadable)]
-    return f"None of {len(material.scans)} scans could be read; the first one: {first}"
+    taken = len(material.scans) - len(material.not_taken)
+    return f"None of {taken} scans could be read; the first one: {first}"

@@ -23,9 +23,10 @@ from mammoscope.core.records import Scan
 from mammoscope.formats.files import write_atomic
 from mammoscope.tiles import remote
 from mammoscope.tiles.assemble import Material, assemble
-from mammoscope.tiles.cutting import Crew, cut_all
+from mammoscope.tiles.cutting import Crew, cut_all, not_taken
 from mammoscope.tiles.engine import DISK_FULL
 from mammoscope.tiles.recipes import Recipe, make_recipe
+from mammoscope.tiles.self_audit import audit_stage
 from mammoscope.tiles.store import PROVENANCE, REPORT, TileSet, load_tiles
 
 BY_PATIENT = "by patient"
@@ -119,13 +120,16 @@ def carry_out(plan: BuildPlan, out: str | Path, crew: Crew) -> TileSet:
     with _disk_told(str(out)), _unfinished(unfinished, origin) as work:
         parts, stage = work / "parts", work / "set"
         material = Material(
-            scans=scans, parts=parts, unreadable=cut_all(scans, plan.recipe, plan.seed, parts, crew)
+            scans=scans,
+            parts=parts,
+            unreadable=cut_all(scans, plan.recipe, plan.seed, parts, crew),
+            not_taken=not_taken(scans, plan.recipe),
         )
         code = {"code": f"mammoscope {mammoscope.__version__}"}
         with _staged(stage):
             assemble(material, plan.recipe, plan.seed, division, {**origin, **code}, stage)
             if plan.audit:
-                _audit(stage, url or target, plan.seed)
+                audit_stage(stage, url or target, plan.seed)
             if url:
                 remote.publish(stage, url, PROVENANCE)
             else:
@@ -295,11 +299,3 @@ def _disk_told(out: str) -> Iterator[None]:
         if error.errno in DISK_FULL and error.filename is None:
             raise OSError(error.errno, os.strerror(error.errno), out) from error
         raise
-
-
-def _audit(stage: Path, place: str | Path, seed: int) -> None:
-    """Audit the set before it gets its name, under which the audit knows it."""
-    # The audit's classifiers are slow to import, and most who open a set need none.
-    from mammoscope.tiles.audit.report import audit_tiles, write_audit
-
-    write_audit(stage, audit_tiles(replace(load_tiles(stage), folder=Path(place)), seed=seed))

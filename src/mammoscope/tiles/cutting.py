@@ -50,7 +50,7 @@ class Crew:
 def cut_all(
     scans: Sequence[Scan], recipe: Recipe, seed: int, parts: Path, crew: Crew
 ) -> dict[int, str]:
-    """Cut every scan that has no part yet.
+    """Cut every scan that the recipe takes and that has no part yet.
 
     Scans with findings come first: then it is known how many normal tiles the set can have, and
     of the others only what can still be chosen is kept on disk.
@@ -71,11 +71,21 @@ def cut_all(
         When a recipe raises what it should not; with the worker's trace.
     """
     cutting = _Cutting(scans, recipe, seed, parts, crew)
-    first = [index for index, scan in enumerate(scans) if scan.findings != ()]
+    left = not_taken(scans, recipe)
+    wanted = [index for index in range(len(scans)) if index not in left]
+    cutting.of = len(wanted)
+    first = [index for index in wanted if scans[index].findings != ()]
     cutting.cut(first, None)
     lots = cutting.lots_to_keep(first)
-    cutting.cut([index for index, scan in enumerate(scans) if scan.findings == ()], lots)
+    cutting.cut([index for index in wanted if scans[index].findings == ()], lots)
     return cutting.unreadable
+
+
+def not_taken(scans: Sequence[Scan], recipe: Recipe) -> frozenset[int]:
+    """Places of the scans whose record alone tells that the recipe takes no tile of them."""
+    if recipe.takes is None:
+        return frozenset()
+    return frozenset(index for index, scan in enumerate(scans) if not recipe.takes(scan))
 
 
 class _Cutting:
@@ -87,6 +97,7 @@ class _Cutting:
         self._scans, self._recipe, self._seed = scans, recipe, seed
         self._parts, self._crew = parts, crew
         self._done = 0
+        self.of = len(scans)
         self.unreadable: dict[int, str] = {}
 
     def cut(self, indices: Sequence[int], lots: SmallestLots | None) -> None:
@@ -158,7 +169,7 @@ class _Cutting:
             lots.add(part.normal_lots)
         self._done += 1
         if self._crew.on_done is not None:
-            self._crew.on_done(self._done, len(self._scans))
+            self._crew.on_done(self._done, self.of)
 
     def _read(self, index: int) -> Part:
         return read_part(part_path(self._parts, index))

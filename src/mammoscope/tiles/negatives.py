@@ -2,7 +2,8 @@
 
 The scores come from outside as plain data (`mammoscope.read.score_places` writes such a file), so
 that any model can give them: a table with columns scan_id, row, column (in pixels of the scan's
-file) and score (in [0, 1]), as Parquet or CSV.
+file) and score (in [0, 1]), as Parquet or CSV. A column archive, where there is one, tells apart
+scans of two archives that are called alike, as those of ``cbis-ddsm`` and ``cbis-ddsm-800`` are.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,6 +20,7 @@ from mammoscope.tiles.strict_field import Field, Places
 from mammoscope.tiles.tile import NORMAL, Origin, Tile
 
 COLUMNS = {"scan_id": pl.String, "row": pl.Float64, "column": pl.Float64, "score": pl.Float64}
+ARCHIVE = "archive"
 LEAST_SCORE = 0.1
 """Places that a model scores lower are no mistake that is worth learning from."""
 MOST = 4
@@ -29,11 +31,15 @@ INSIDE = 0.125
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """A place on a scan's own grid, in pixels, and a model's lesion score of it, in [0, 1]."""
+    """A place on a scan's own grid, in pixels, and a model's lesion score of it, in [0, 1].
+
+    `archive` is that of the scan; None where the table does not tell.
+    """
 
     row: float
     column: float
     score: float
+    archive: str | None = None
 
 
 def read_places(path: str | Path) -> Mapping[str, tuple[Place, ...]]:
@@ -51,13 +57,18 @@ def read_places(path: str | Path) -> Mapping[str, tuple[Place, ...]]:
         raise MissingFileError(f"{file}: there is no such file; give a table of scored places.")
     try:
         read = pl.read_csv if file.suffix.lower() == ".csv" else pl.read_parquet
-        table = read(file).select(pl.col(name).cast(kind) for name, kind in COLUMNS.items())
+        table = read(file)
+        archive = pl.col(ARCHIVE) if ARCHIVE in table.columns else pl.lit(None)
+        table = table.select(
+            *(pl.col(name).cast(kind) for name, kind in COLUMNS.items()),
+            archive.cast(pl.String).alias(ARCHIVE),
+        )
     except (pl.exceptions.PolarsError, OSError) as error:
         raise CorruptFileError(
             f"{file}: expected a table with the columns {', '.join(COLUMNS)} ({error})."
         ) from error
     wrong = table.filter(
-        pl.any_horizontal(pl.all().is_null())
+        pl.any_horizontal(pl.col(*COLUMNS).is_null())
         | ~pl.all_horizontal(pl.col("row", "column", "score").is_finite())
         | ~pl.col("score").is_between(0, 1)
     )
@@ -67,10 +78,11 @@ def read_places(path: str | Path) -> Mapping[str, tuple[Place, ...]]:
             "0 and 1; score the scans again."
         )
     places: dict[str, list[Place]] = {}
-    for scan_id, row, column, score in table.sort(
+    for scan_id, row, column, score, archive in table.sort(
         ["scan_id", "score", "row", "column"], descending=[False, True, False, False]
     ).iter_rows():
-        places.setdefault(scan_id, []).append(Place(row=row, column=column, score=score))
+        place = Place(row=row, column=column, score=score, archive=archive)
+        places.setdefault(scan_id, []).append(place)
     return MappingProxyType({scan_id: tuple(its) for scan_id, its in places.items()})
 
 

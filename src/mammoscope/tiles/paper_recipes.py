@@ -16,7 +16,17 @@ from mammoscope.tiles.faithful import (
     choose_faithfully,
     divide_faithfully,
 )
-from mammoscope.tiles.paper_cut import CBIS, DDSM, MIAS, FilmPlan, MiasPlan, cut_film, cut_mias
+from mammoscope.tiles.paper_cut import (
+    CBIS,
+    DDSM,
+    MIAS,
+    FilmPlan,
+    MiasPlan,
+    cut_film,
+    cut_mias,
+    takes_film,
+    takes_mias,
+)
 from mammoscope.tiles.paper_lesions import (
     every_way,
     every_way_but_parts,
@@ -138,7 +148,8 @@ def paper_recipe(
     label_per_finding : each finding has its own label; False: all of a scan have that of its first,
         as in the author's code; None: as `as_printed` has it
     radius_as_side : a finding of mini-MIAS is taken for half as wide as it is, as in the notebooks
-    faithful_splits : divide as the author did, which leaks
+    faithful_splits : divide as the author did, which leaks; on mini-MIAS, cut findings whose place
+        is on air too, as he did
 
     Raises
     ------
@@ -154,18 +165,21 @@ def paper_recipe(
         settings["splits"] = MARK
     if wanted == (MIAS,):
         settings["radius_as_side"] = radius_as_side
-        plan = replace(_mias_plan(name, facts), radius_as_side=radius_as_side)
+        plan = replace(
+            _mias_plan(name, facts), radius_as_side=radius_as_side, on_air=faithful_splits
+        )
         return Recipe(
             name=name,
             archives=wanted,
             cut=partial(cut_mias, plan),
+            takes=takes_mias,
             division=all_test if faithful_splits else None,
             settings=settings,
         )
     _check_films(name, wanted)
     settings["label_per_finding"] = facts.film.own_labels
     cut = partial(cut_film, facts.film)
-    recipe = Recipe(name=name, archives=wanted, cut=cut, settings=settings)
+    recipe = Recipe(name=name, archives=wanted, cut=cut, takes=takes_film, settings=settings)
     return _as_author_divides(recipe, facts) if faithful_splits else _by_patient(recipe, facts)
 
 

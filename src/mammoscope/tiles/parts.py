@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from mammoscope.core.errors import CorruptFileError
 from mammoscope.core.records import Scan
 from mammoscope.scans.load import LoadedScan, load
-from mammoscope.tiles.tile import NORMAL, Tile
+from mammoscope.tiles.tile import NORMAL, Missed, Tile
 
-Cut = Callable[[Scan, LoadedScan, np.random.Generator], Iterator[Tile]]
+Cut = Callable[[Scan, LoadedScan, np.random.Generator], Iterator[Tile | Missed]]
 _DIGEST_BYTES = 65
 """The digest's 64 digits and the end of their line."""
 
@@ -69,6 +69,7 @@ class Part:
     stamp : size and time of the scan's file when it was read
     candidates : how many tiles of each label the scan gave, those left out included
     normals : the limit's `normals` where tiles were left out; None where all were kept
+    missed : finding_id -> why no tile was cut for it, where the recipe says so
     shape : (tiles, side, side)
     rows : columns of the tiles that were kept, see `row_of`
     offset : where in the file the pixels begin
@@ -79,6 +80,7 @@ class Part:
     stamp: tuple[int, int]
     candidates: Mapping[str, int]
     normals: int | None
+    missed: Mapping[str, str]
     shape: tuple[int, int, int]
     rows: Mapping[str, list[Any]]
     offset: int
@@ -105,8 +107,12 @@ def make_part(job: Job) -> bytes:
     rng = np.random.default_rng([job.seed, *scan.scan_id.encode()])
     counts: Counter[str] = Counter()
     kept: list[Tile] = []
+    missed: dict[str, str] = {}
     loaded = load(scan)
     for tile in job.cut(scan, loaded, rng):
+        if isinstance(tile, Missed):
+            missed[tile.finding_id] = tile.why
+            continue
         counts[tile.label] += 1
         if job.limit is None or tile.label != NORMAL or tile.lot <= job.limit.lot:
             kept.append(tile)
@@ -118,6 +124,7 @@ def make_part(job: Job) -> bytes:
         "stamp": stamp,
         "candidates": dict(sorted(counts.items())),
         "normals": None if job.limit is None else job.limit.normals,
+        "missed": missed,
         "shape": pixels.shape,
         "rows": {name: [row[name] for row in rows] for name in (rows[0] if rows else ())},
     }
@@ -201,6 +208,7 @@ def row_of(tile: Tile) -> dict[str, object]:
         "width": float(tile.box.width),
         "spacing_row_mm": row_mm,
         "spacing_column_mm": column_mm,
+        "spacing_source": None if row_mm is None else _text(scan.spacing_source),
         "label": tile.label,
         "lot": float(tile.lot),
         "official_split": _text(scan.split),

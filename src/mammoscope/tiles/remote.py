@@ -54,7 +54,7 @@ def cache_folder(url: str) -> Path:
 
 def holds(url: str, name: str) -> bool:
     """Tell whether there is a file of this name at a URL."""
-    system, root = _opened(url)
+    system, root = open_url(url)
     try:
         return bool(system.isfile(f"{root}/{name}"))
     except OSError as error:
@@ -80,7 +80,7 @@ def fetch(url: str, provenance: str) -> Path:
     CorruptFileError
         When a file is not as it was written.
     """
-    system, root = _opened(url)
+    system, root = open_url(url)
     told = _read(system, url, root, provenance)
     folder = cache_folder(url)
     mine = folder / provenance
@@ -110,15 +110,23 @@ def publish(folder: Path, url: str, provenance: str) -> None:
     OSError
         When it cannot be written.
     """
-    system, root = _opened(url)
+    system, root = open_url(url)
     system.makedirs(root, exist_ok=True)
     names = sorted(path.name for path in folder.iterdir() if path.name != provenance)
     for name in (*names, provenance):
         system.put_file(str(folder / name), f"{root}/{name}")
 
 
-def _opened(url: str) -> tuple[Any, str]:
-    """Return the file system of a URL, and the path on it."""
+def open_url(url: str) -> tuple[Any, str]:
+    """Return the file system of a URL, as fsspec gives it, and the path on it.
+
+    Raises
+    ------
+    MissingDecoderError
+        When fsspec is not installed.
+    BadValueError
+        When it knows no such kind of URL.
+    """
     try:
         fsspec = import_module("fsspec")
     except ImportError as error:

@@ -1,6 +1,6 @@
 """What a tile set holds, in numbers: counts, grey levels by origin and label, sizes of lesions."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from math import ceil
 
@@ -9,9 +9,13 @@ import polars as pl
 from numpy.typing import NDArray
 
 from mammoscope.archives.archive import Archive
-from mammoscope.core.geometry import Circle, MaskFile, bounding_box
+from mammoscope.archives.cbis_heads import read_head
+from mammoscope.core.errors import MammoscopeError
+from mammoscope.core.geometry import Circle, MaskFile, Roi
 from mammoscope.core.records import Finding, Scan
 from mammoscope.core.vocabulary import FindingKind, Pathology
+from mammoscope.formats.masks import box_of
+from mammoscope.scans.load import load
 from mammoscope.tiles.store import TileSet
 
 LEVELS = 256
@@ -67,6 +71,7 @@ class LesionSize:
     ----------
     longest_mm : longer side of the box round it; None where its scan has no known spacing
     radius_px : of a finding that its archive draws as a circle, in pixels of the scan's file
+    unread : why its mask could not be read, so that its size is not known; "" otherwise
     """
 
     finding_id: str
@@ -75,6 +80,7 @@ class LesionSize:
     pathology: Pathology | None
     longest_mm: float | None
     radius_px: float | None
+    unread: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +126,7 @@ def measure_statistics(
         greys=count_greys(tiles, chosen),
         counted=len(chosen),
         of=len(tiles),
-        sizes=tuple(one for one in lesion_sizes(archives) if one.finding_id in wanted),
+        sizes=lesion_sizes(archives, wanted),
     )
 
 
@@ -143,10 +149,16 @@ def count_greys(tiles: TileSet, positions: NDArray[np.intp]) -> tuple[Greys, ...
     )
 
 
-def lesion_sizes(archives: Iterable[Archive]) -> tuple[LesionSize, ...]:
-    """Measure the findings of archives that have a circle, box or outline.
+def lesion_sizes(
+    archives: Iterable[Archive], wanted: Collection[str] | None = None
+) -> tuple[LesionSize, ...]:
+    """Measure the findings of archives that have a place.
 
-    The size of a mask would need its file; it is left out, as are findings without a place.
+    Parameters
+    ----------
+    archives : a mask is read from its file, some 30 ms at full size, where its scan's spacing is
+        known; without a spacing there is nothing to measure in it
+    wanted : finding_ids; None: all
 
     Raises
     ------
@@ -154,11 +166,11 @@ def lesion_sizes(archives: Iterable[Archive]) -> tuple[LesionSize, ...]:
         When a line of an archive's annotations is damaged.
     """
     return tuple(
-        _size(scan, finding)
+        _size(scan, finding, finding.roi)
         for archive in archives
         for scan in archive.scans()
         for finding in scan.findings or ()
-        if finding.roi is not None and not isinstance(finding.roi, MaskFile)
+        if finding.roi is not None and (wanted is None or finding.finding_id in wanted)
     )
 
 
@@ -182,14 +194,14 @@ def _against_labels(table: pl.DataFrame, column: str) -> pl.DataFrame:
     return table.group_by(column, "label").len().sort(column, "label", nulls_last=True)
 
 
-def _size(scan: Scan, finding: Finding) -> LesionSize:
-    roi = finding.roi
-    if roi is None or isinstance(roi, MaskFile):
-        raise ValueError(f"{finding.finding_id} has no place that is known without its mask")
-    box = bounding_box(roi)
-    longest = None
+def _size(scan: Scan, finding: Finding, roi: Roi) -> LesionSize:
+    longest, unread = None, ""
     if scan.spacing_mm is not None:
-        longest = max(box.height * scan.spacing_mm[0], box.width * scan.spacing_mm[1])
+        try:
+            box = box_of(roi, _shape_of(scan) if isinstance(roi, MaskFile) else (0, 0))
+            longest = max(box.height * scan.spacing_mm[0], box.width * scan.spacing_mm[1])
+        except MammoscopeError as error:
+            unread = str(error)
     return LesionSize(
         finding_id=finding.finding_id,
         archive=scan.archive,
@@ -197,4 +209,14 @@ def _size(scan: Scan, finding: Finding) -> LesionSize:
         pathology=finding.pathology,
         longest_mm=longest,
         radius_px=roi.radius if isinstance(roi, Circle) else None,
+        unread=unread,
     )
+
+
+def _shape_of(scan: Scan) -> tuple[int, int]:
+    """(rows, columns) of a scan, from its header where that is enough."""
+    head = read_head(scan.path)
+    if head is not None:
+        return head.shape_px
+    rows, columns = load(scan).image.shape
+    return rows, columns

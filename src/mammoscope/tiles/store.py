@@ -28,7 +28,7 @@ from mammoscope.tiles.parts import row_of
 from mammoscope.tiles.remote import fetch, is_remote, local_path
 from mammoscope.tiles.tile import Tile
 
-VERSION = "mammoscope.tiles/1"
+VERSION = "mammoscope.tiles/2"
 INDEX, PROVENANCE, REPORT, AUDIT = "index.parquet", "provenance.json", "build.json", "audit.json"
 SHARD_TILES = 1024
 """Tiles of one shard: 92 MB at 299 x 299, so that building needs no more memory than that."""
@@ -54,6 +54,7 @@ SCHEMA = {
     "width": pl.Float64,
     "spacing_row_mm": pl.Float64,
     "spacing_column_mm": pl.Float64,
+    "spacing_source": pl.String,
     "label": pl.String,
     "split": pl.String,
     "recipe": pl.String,
@@ -74,7 +75,8 @@ class TileSet:
     table : a row a tile: patient_id, exam_id, scan_id, finding_id, archive, scanner, laterality,
         view, breast_density, pathology, origin and lesion_share (see
         `mammoscope.tiles.tile.Tile`), top, left, height, width (in pixels of the scan's file),
-        spacing_row_mm, spacing_column_mm (of the tile), label, split, recipe, seed
+        spacing_row_mm, spacing_column_mm (of the tile), spacing_source (how the scan's was known),
+        label, split, recipe, seed
     provenance : recipe, seed, archives and so on, and ``files``: size and SHA-256 of each file
     """
 
@@ -316,13 +318,18 @@ def _read_provenance(place: Path) -> dict[str, Any]:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptFileError(f"{path}: is damaged; build the tile set again.") from error
     if version != VERSION:
-        raise CorruptFileError(
-            f"{path}: is a tile set of version {version!r}, and this program reads {VERSION!r}; "
-            "build it again."
-        )
+        raise CorruptFileError(_of_another_version(path, version))
     if not known or not all(_is_told(told) for told in files.values()):
         raise CorruptFileError(f"{path}: names other files than a tile set has; build it again.")
     return dict(provenance)
+
+
+def _of_another_version(path: Path, version: object) -> str:
+    lacks = " without the column spacing_source" if version == "mammoscope.tiles/1" else ""
+    return (
+        f"{path}: is a tile set of version {version!r}{lacks}, and this program reads {VERSION!r}; "
+        "build it again."
+    )
 
 
 def _is_told(told: object) -> bool:

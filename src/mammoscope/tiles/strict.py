@@ -24,7 +24,7 @@ from mammoscope.tiles.negatives import Place, is_apart, negative_tiles, normal_t
 from mammoscope.tiles.recipes import Recipe
 from mammoscope.tiles.strict_choose import balanced
 from mammoscope.tiles.strict_field import Field, Lesion, Places, field_of
-from mammoscope.tiles.tile import Origin, Tile, label_of
+from mammoscope.tiles.tile import Missed, Origin, Tile, label_of
 
 FULL_MM = 0.1
 """Calcifications of interest are 0.1 to 1 mm wide; full-size archives have 0.04 to 0.1 mm."""
@@ -133,6 +133,7 @@ def strict(
         name="strict",
         archives=archives or (),
         cut=partial(strict_tiles, settings=settings, places=dict(scored)),
+        takes=takes,
         choose=partial(balanced, normals_per_abnormal=normals_per_abnormal),
         settings=MappingProxyType(
             {
@@ -150,6 +151,13 @@ def strict(
     )
 
 
+def takes(scan: Scan) -> bool:
+    """Tell whether `strict_tiles` may give a tile of a scan: if it is known where findings are."""
+    if scan.findings is None:
+        return False
+    return not scan.findings or any(finding.roi is not None for finding in scan.findings)
+
+
 def strict_tiles(
     scan: Scan,
     loaded: LoadedScan,
@@ -157,10 +165,11 @@ def strict_tiles(
     *,
     settings: StrictSettings,
     places: Mapping[str, tuple[Place, ...]] = MappingProxyType({}),
-) -> Iterator[Tile]:
+) -> Iterator[Tile | Missed]:
     """Cut the tiles of one scan.
 
-    Findings without a place or without a proven pathology give no tile of their own. Normal
+    Findings without a place or without a proven pathology give no tile of their own, and one that
+    lies on air none either. Normal
     tissue is only taken from scans of which all findings have a place, and from scans that their
     archive calls free of them.
 
@@ -169,19 +178,42 @@ def strict_tiles(
     SpacingMissingError, SpacingError, ScanError
         See `mammoscope.tiles.strict_field.field_of`.
     """
-    if scan.findings is None or (scan.findings and all(f.roi is None for f in scan.findings)):
+    if not takes(scan):
         return
     if loaded.spacing_mm is None and settings.assumed_um is not None:
         side = settings.assumed_um / 1000
         loaded = replace(loaded, spacing_mm=(side, side), spacing_source=SpacingSource.ASSUMED)
     field = field_of(scan, loaded, settings.spec, settings.side_px)
-    for lesion in field.lesions:
-        if lesion.finding.pathology is not None:
-            yield from _lesion_tiles(field, lesion, rng, settings)
+    yield from _all_lesion_tiles(field, rng, settings)
     margin = round(MARGIN_MM / settings.spacing_mm)
     yield from _normal_tiles(field, rng, margin)
-    peaks = places.get(scan.scan_id, ())
+    named = places.get(scan.scan_id, ())
+    peaks = [place for place in named if place.archive in (None, scan.archive)]
     yield from negative_tiles(field, peaks, margin_px=margin, least_breast=LEAST_BREAST)
+
+
+def _all_lesion_tiles(
+    field: Field, rng: np.random.Generator, settings: StrictSettings
+) -> Iterator[Tile | Missed]:
+    """Tiles of all lesions, and then why some have none."""
+    shown: set[str | None] = set()
+    for lesion in field.lesions:
+        if lesion.finding.pathology is not None and not lesion.on_air:
+            for tile in _lesion_tiles(field, lesion, rng, settings):
+                shown.add(tile.finding_id)
+                yield tile
+    for lesion in field.lesions:
+        if lesion.finding.pathology is not None and lesion.finding.finding_id not in shown:
+            yield Missed(finding_id=lesion.finding.finding_id, why=_why_none(lesion))
+
+
+def _why_none(lesion: Lesion) -> str:
+    if lesion.on_air:
+        return f"{1 - lesion.in_breast:.0%} of it lies outside the breast, on air"
+    return (
+        f"no tile that shows {WHOLE_SHARE:.0%} of it is at least {LEAST_BREAST:.0%} breast and "
+        "shows more of it than of another finding"
+    )
 
 
 def _lesion_tiles(

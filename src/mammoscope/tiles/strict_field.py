@@ -18,6 +18,10 @@ from mammoscope.scans.prepare import Prepared, prepare
 COARSER = 1.3
 """A scan may be so many times as coarse as the tiles. The 800-pixel pictures of CBIS-DDSM, whose
 rows are up to 0.379 mm apart, still give tiles of 0.3 mm; what is coarser would be blown up."""
+LEAST_IN_BREAST = 0.3
+"""A finding with less of it in the breast lies on air: its archive has written its place down
+wrong, as mini-MIAS has those of mdb212 (nothing of it in the breast) and mdb214 (a quarter), or the
+breast was not found there. Next in mini-MIAS comes mdb110, with 0.59."""
 
 Places = NDArray[np.intp]
 """Places of tiles on the prepared image, shape (n, 2): (top, left)."""
@@ -33,12 +37,19 @@ class Lesion:
     sums : ndarray of shape (box rows + 1, box columns + 1), int64: how many of the finding's pixels
         (on its scan's grid) lie above and left of each corner
     largest : largest share of the finding that one tile can show, in (0, 1]
+    in_breast : share of its pixels that lie in the breast, in [0, 1]
     """
 
     finding: Finding
     box: Box
     sums: NDArray[np.int64]
     largest: float = 1.0
+    in_breast: float = 1.0
+
+    @property
+    def on_air(self) -> bool:
+        """Whether nearly nothing of it lies in the breast."""
+        return self.in_breast < LEAST_IN_BREAST
 
     def shares(self, places: Places, side_px: int) -> NDArray[np.float64]:
         """Share of the finding's area that tiles of `side_px` show, shape (n,), in [0, 1]."""
@@ -90,8 +101,12 @@ class Field:
         return np.array(shares, np.float64).reshape(len(self.lesions), len(places))
 
     def owners(self, places: Places) -> NDArray[np.intp]:
-        """Index of the lesion that each tile shows most of; of equals the gravest; shape (n,)."""
+        """Index of the lesion that each tile shows most of; of equals the gravest; shape (n,).
+
+        A lesion on air names no tile beside one in the breast: who knows where it lies.
+        """
         shares = self.relative_shares(places)
+        shares[[lesion.on_air for lesion in self.lesions]] = -1
         # argmax takes the first of equals, so the gravest are put first.
         order = sorted(range(len(self.lesions)), key=lambda i: -gravity(self.lesions[i].finding))
         return np.asarray(np.array(order)[np.argmax(np.round(shares[order], 9), axis=0)])
@@ -194,8 +209,20 @@ def _lesion(
     cells = (mapped[0] - first[0]) * size[1] + (mapped[1] - first[1])
     counts = np.bincount(cells, minlength=size[0] * size[1]).reshape(size)
     box = Box(float(first[0]), float(first[1]), float(size[0]), float(size[1]))
-    lesion = Lesion(finding=finding, box=box, sums=_corner_sums(counts))
+    lesion = Lesion(
+        finding=finding,
+        box=box,
+        sums=_corner_sums(counts),
+        in_breast=_share_in(prepared.breast, mapped),
+    )
     return replace(lesion, largest=_largest_share(lesion, side_px))
+
+
+def _share_in(breast: NDArray[np.bool_], pixels: Sequence[NDArray[np.intp]]) -> float:
+    """Share of some pixels that lie in the breast; those beyond the image do not."""
+    rows, columns = pixels
+    there = (rows >= 0) & (rows < breast.shape[0]) & (columns >= 0) & (columns < breast.shape[1])
+    return float(breast[rows[there], columns[there]].sum() / len(rows))
 
 
 def _largest_share(lesion: Lesion, side_px: int) -> float:

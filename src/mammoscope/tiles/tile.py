@@ -71,6 +71,19 @@ class Tile:
         return row_mm * self.box.height / rows, column_mm * self.box.width / columns
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missed:
+    """A finding round which a recipe cuts no tile, given among the tiles of its scan.
+
+    Attributes
+    ----------
+    why : what the report of a build says, without a full stop
+    """
+
+    finding_id: str
+    why: str
+
+
 def label_of(finding: Finding) -> str:
     """Name one of the paper's classes: kind and pathology; what is no calcification is a mass.
 

@@ -2,24 +2,34 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from mammoscope.core.config import parse_toml, settings_from
-from mammoscope.core.errors import MissingFileError, UnknownNameError
-from mammoscope.training.settings import DenseSettings
+from mammoscope.core.errors import (
+    BadValueError,
+    MissingFileError,
+    ShapeError,
+    TrainingError,
+    UnknownNameError,
+)
+from mammoscope.training.distributed import ALONE, Team, joined
+from mammoscope.training.loop import OnEpoch
+from mammoscope.training.settings import DenseSettings, TileSettings
 
-TASKS = ("dense", "tiles")
+RunSettings = DenseSettings | TileSettings
+TASKS: Mapping[str, type[RunSettings]] = {"dense": DenseSettings, "tiles": TileSettings}
 
 
 def train(config: str | Path, overrides: Sequence[str] = (), out: str | Path | None = None) -> Path:
-    """Train as a TOML file says.
+    """Train as a TOML file says, together with the other processes of ``torchrun`` or SLURM.
 
     Parameters
     ----------
@@ -41,31 +51,93 @@ def train(config: str | Path, overrides: Sequence[str] = (), out: str | Path | N
     TrainingError
         When training cannot go on usefully.
     """
+    with joined() as team:
+        settings = settings_of(read_values(config, overrides), str(config))
+        return train_settings(settings, folder_of(settings, out), team=team)
+
+
+def read_values(config: str | Path, overrides: Sequence[str] = ()) -> dict[str, Any]:
+    """Read a settings file without looking at what its keys mean.
+
+    Raises
+    ------
+    MissingFileError
+        When there is no such file.
+    ConfigError
+        When it is no TOML.
+    """
     path = Path(config)
     if not path.is_file():
         raise MissingFileError(f"{path}: there is no such settings file; configs/ holds examples.")
-    values = parse_toml(path.read_text(encoding="utf-8"), overrides, source=str(path))
+    return parse_toml(path.read_text(encoding="utf-8"), overrides, source=str(path))
+
+
+def settings_of(values: Mapping[str, Any], source: str) -> RunSettings:
+    """Make the settings of the task that the values name.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is no such task.
+    ConfigError
+        When a key or value is wrong.
+    """
     task = str(values.get("task", "dense"))
-    match task:
-        case "dense":
-            from mammoscope.training.dense_run import train_dense
+    if task not in TASKS:
+        raise UnknownNameError.among("task", task, TASKS)
+    return settings_from(values, TASKS[task], source=source)
 
-            settings = settings_from(values, DenseSettings, source=str(path))
-            folder = Path(out) if out else Path("runs") / settings.name
-            return train_dense(settings, _digest(settings), folder, show_progress)
-        case "tiles":
-            from mammoscope.training.tile_run import TileSettings, train_tiles
 
-            tiles = settings_from(values, TileSettings, source=str(path))
-            folder = Path(out) if out else Path("runs") / tiles.name
-            return train_tiles(tiles, _digest(tiles), folder, show_progress)
-        case _:
-            raise UnknownNameError.among("task", task, TASKS)
+def folder_of(settings: RunSettings, out: str | Path | None) -> Path:
+    """Return the folder that is given, or the run's own."""
+    return Path(out) if out else Path("runs") / settings.name
+
+
+def train_settings(
+    settings: RunSettings, folder: Path, *, team: Team = ALONE, on_epoch: OnEpoch | None = None
+) -> Path:
+    """Train as settings say, whatever the task, and return the path of the weight file.
+
+    Raises
+    ------
+    BadValueError
+        When several processes are to train what one alone can.
+    TrainingError
+        When training cannot go on usefully.
+    """
+    show = show_progress if team.leads else show_nothing
+    digest = _digest(settings)
+    if isinstance(settings, TileSettings):
+        from mammoscope.training.tile_run import train_tiles
+
+        return train_tiles(settings, digest, folder, show, team=team, on_epoch=on_epoch)
+    if team.size > 1:
+        raise BadValueError(
+            'task = "dense" trains in one process; start it without torchrun or srun.'
+        )
+    from mammoscope.training.dense_run import train_dense
+
+    return train_dense(settings, digest, folder, show)
+
+
+def is_failure_of_run(error: Exception) -> bool:
+    """Tell whether a run failed by its own settings or seed, so that another one may do better.
+
+    A disk that is full or tiles that are missing would stop the others too.
+    """
+    if isinstance(error, TrainingError):
+        return not isinstance(error.__cause__, OSError)
+    return isinstance(error, BadValueError | ShapeError | torch.OutOfMemoryError)
 
 
 def _digest(settings: Any) -> str:
-    """Digest of settings: parts of a run that were made under others are told by it."""
-    text = json.dumps(asdict(settings), sort_keys=True, default=str)
+    """Digest of settings: parts of a run that were made under others are told by it.
+
+    What an alarm does is left out: a run that was stopped for one may be let go on.
+    """
+    values = asdict(settings)
+    values.pop("on_alarm", None)
+    text = json.dumps(values, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -82,3 +154,9 @@ def show_progress(total: int, title: str) -> Iterator[Callable[[str], None]]:
     with Progress(*columns, console=Console(stderr=True)) as progress:
         bar = progress.add_task(title, total=total, now="")
         yield lambda text: progress.update(bar, advance=1, now=text)
+
+
+@contextmanager
+def show_nothing(_total: int, _title: str) -> Iterator[Callable[[str], None]]:
+    """Show no progress bar, as every process but the first does."""
+    yield lambda _text: None

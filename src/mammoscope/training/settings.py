@@ -1,9 +1,22 @@
 """Settings of a training run, as a TOML file gives them."""
 
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from pathlib import Path
 
 from mammoscope.core.contract import InputSpec
+from mammoscope.models.heads import head_of
+from mammoscope.training import optimisers
+from mammoscope.training.augment import AugmentSettings
+from mammoscope.training.average import AverageSettings
 from mammoscope.training.dense_data import Augmentation
+from mammoscope.training.losses import LossSettings
+from mammoscope.training.mixup import MixupSettings
+from mammoscope.training.rates import RateSettings
+from mammoscope.training.sampling import SamplingSettings
+from mammoscope.training.start import StartSettings
+from mammoscope.training.tile_input import VALUE_RANGES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,3 +88,170 @@ class DenseSettings:
     input: InputSettings = field(default_factory=InputSettings)
     optimiser: OptimiserSettings = field(default_factory=OptimiserSettings)
     augmentation: Augmentation = field(default_factory=Augmentation)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecipeSettings:
+    """A recipe by name, and those of its options that are given; the recipe says which it has."""
+
+    name: str = "9"
+    radius_as_side: bool | None = None
+    faithful_splits: bool | None = None
+    as_printed: bool | None = None
+    label_per_finding: bool | None = None
+    normals_per_abnormal: float | None = None
+    spacing_mm: float | None = None
+    tile_mm: float | None = None
+    keep_partial: bool | None = None
+    assumed_um: float | None = None
+    places: Path | None = None
+
+    def options(self) -> dict[str, bool | float | Path]:
+        """Return the options that were given, by name."""
+        every = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "name"}
+        return {name: value for name, value in every.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileInputSettings:
+    """How stored grey levels reach the network, in training and ever after.
+
+    Attributes
+    ----------
+    scaling : "raw" (0 to 255), "unit" (0 to 1) or "centred"; None: as the network's script does
+    contrast : factor by which grey levels go away from their tile's mean; 1 leaves them
+    spacing_mm : side of a tile's pixel; None: what the tiles say
+    """
+
+    scaling: str | None = None
+    contrast: float = 1.0
+    spacing_mm: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.scaling is not None and self.scaling not in VALUE_RANGES:
+            raise ValueError(f"scaling must be {_either(VALUE_RANGES)}, not {self.scaling!r}")
+        if not self.contrast > 0:
+            raise ValueError("contrast must be above 0; 1 leaves the grey levels as they are")
+        if self.spacing_mm is not None and not 0.01 <= self.spacing_mm <= 2:
+            raise ValueError("spacing_mm must be 0.01 to 2")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegularSettings:
+    """L2 penalty and dropouts; None: as the network's script has them."""
+
+    conv_l2: float | None = None
+    dense_l2: float | None = None
+    pool_dropout: float | None = None
+    dense_dropout: float | None = None
+
+    def __post_init__(self) -> None:
+        if min(self.conv_l2 or 0, self.dense_l2 or 0) < 0:
+            raise ValueError("conv_l2 and dense_l2 must be 0 or more")
+        if not all(0 <= (value or 0) < 1 for value in (self.pool_dropout, self.dense_dropout)):
+            raise ValueError("pool_dropout and dense_dropout must be 0 or more and below 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StopSettings:
+    """Early stopping: after `patience` epochs without a better `figure` of the validation.
+
+    The weights of the best epoch are kept then. None trains all epochs and keeps the last weights.
+    """
+
+    figure: str = "auc"
+    patience: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.figure not in STOP_FIGURES:
+            raise ValueError(f"figure must be {_either(STOP_FIGURES)}, not {self.figure!r}")
+        if self.patience is not None and self.patience < 1:
+            raise ValueError("patience must be 1 or more")
+
+
+STOP_FIGURES = ("accuracy", "auc", "class_accuracy", "cross_entropy", "f1", "precision", "recall")
+
+
+class Precision(StrEnum):
+    """In what a network computes where that is safe; weights and sums stay in float32."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+class OnAlarm(StrEnum):
+    """What an alarm does to a run."""
+
+    STOP = "stop"
+    TELL = "tell"
+
+
+class Device(StrEnum):
+    """Where a network is trained; auto: on a graphics processor where there is one."""
+
+    AUTO = "auto"
+    CPU = "cpu"
+    CUDA = "cuda"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TileSettings:
+    """A run of a classifier on tiles, split by patient; docs/training/run.md explains each key.
+
+    The tiles are those in the folder `tiles`, or are cut from `archive` or `archives` by `recipe`.
+    What is None is as the script of the network has it, see `mammoscope.models.facts`.
+    """
+
+    name: str
+    task: str = "tiles"
+    version: str = "1"
+    tiles: str | None = None
+    archive: ArchiveSettings | None = None
+    archives: tuple[ArchiveSettings, ...] = ()
+    recipe: RecipeSettings = field(default_factory=RecipeSettings)
+    architecture: str = "1.0.0.35"
+    head: str = "binary"
+    soft_labels: bool = False
+    seed: int = 0
+    epochs: int = 20
+    batch_size: int = 32
+    threshold: float = 0.5
+    clip_norm: float | None = None
+    precision: Precision = Precision.FLOAT32
+    compile: bool = False
+    device: Device = Device.AUTO
+    on_alarm: OnAlarm = OnAlarm.STOP
+    input: TileInputSettings = field(default_factory=TileInputSettings)
+    regular: RegularSettings = field(default_factory=RegularSettings)
+    loss: LossSettings = field(default_factory=LossSettings)
+    optimiser: optimisers.OptimiserSettings = field(default_factory=optimisers.OptimiserSettings)
+    rate: RateSettings = field(default_factory=RateSettings)
+    sampling: SamplingSettings = field(default_factory=SamplingSettings)
+    augment: AugmentSettings = field(default_factory=AugmentSettings)
+    mixup: MixupSettings = field(default_factory=MixupSettings)
+    average: AverageSettings = field(default_factory=AverageSettings)
+    stop: StopSettings = field(default_factory=StopSettings)
+    start: StartSettings = field(default_factory=StartSettings)
+
+    def __post_init__(self) -> None:
+        if self.epochs < 1 or self.batch_size < 2 or self.seed < 0:
+            raise ValueError("epochs must be 1 or more, batch_size 2 or more, seed 0 or more")
+        if not 0 < self.threshold < 1:
+            raise ValueError("threshold must be above 0 and below 1")
+        if self.clip_norm is not None and not self.clip_norm > 0:
+            raise ValueError("clip_norm must be above 0")
+        sources = [self.tiles is not None, self.archive is not None, bool(self.archives)]
+        if sum(sources) != 1:
+            raise ValueError(
+                "the tiles come from one of: tiles = FOLDER, [archive], or several [[archives]]"
+            )
+        head_of(self.head)
+
+    @property
+    def sources(self) -> tuple[ArchiveSettings, ...]:
+        """The archives that are cut; none where a folder of tiles is given."""
+        return self.archives if self.archive is None else (self.archive,)
+
+
+def _either(names: Iterable[str]) -> str:
+    return " or ".join(names)

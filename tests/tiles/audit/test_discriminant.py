@@ -46,6 +46,21 @@ def test_weights_count_a_picture_as_often_as_it_was_drawn():
     )
 
 
+def test_only_scores_of_one_fold_are_compared():
+    # Fold 0 ranks its one pair rightly, fold 1 one of its two; between the folds all is reversed.
+    scores = np.array([10.0, 11, 0, 1, 2])
+    truth = np.array([False, True, False, True, False])
+    fold = np.array([0, 0, 1, 1, 1])
+    assert area(scores, truth, fold=fold)[0] == pytest.approx((1 + 1) / 3)
+    drawn = np.array([[1, 2, 1, 1, 0]])
+    assert area(scores, truth, drawn, fold)[0] == 1.0
+
+
+def test_without_both_classes_in_one_fold_there_is_no_area():
+    scores, truth = np.arange(4.0), np.array([False, False, True, True])
+    assert np.isnan(area(scores, truth, fold=np.array([0, 0, 1, 1]))[0])
+
+
 def test_the_mean_area_of_three_classes_is_that_of_each_against_the_rest():
     rng = np.random.default_rng(0)
     classes = rng.integers(0, 3, 60)

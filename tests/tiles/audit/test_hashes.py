@@ -2,14 +2,27 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mammoscope.core.errors import CorruptFileError
-from mammoscope.tiles.audit.hashes import SIDE, STEPS, digest, hash_pictures, shrink, texture
+from mammoscope.tiles.audit.hashes import (
+    SIDE,
+    STEPS,
+    beside_bare_film,
+    digest,
+    full_scale,
+    hash_pictures,
+    shrink,
+    texture_of,
+)
 
 RNG = np.random.default_rng(4)
 PICTURE = np.kron(RNG.integers(20, 220, (30, 30)), np.ones((5, 5))).astype(np.uint8)
+
+
+def texture(image):
+    return texture_of(shrink(image))
 
 
 def test_shrinking_takes_the_mean_of_what_each_pixel_covers():
@@ -19,6 +32,7 @@ def test_shrinking_takes_the_mean_of_what_each_pixel_covers():
 
 
 @given(st.integers(2, 1300), st.integers(2, 1300))
+@settings(deadline=None)
 def test_a_picture_of_one_grey_level_shrinks_to_that_level_whatever_its_size(rows, columns):
     small = shrink(np.full((rows, columns), 77, np.uint8))
     assert small.shape == (SIDE, SIDE)
@@ -71,3 +85,63 @@ def test_what_reading_raises_is_raised():
 
     with pytest.raises(CorruptFileError, match=r"a\.png"):
         hash_pictures(3, read)
+
+
+def film(breast_columns, letters=False):
+    """Make a film of 128 x 128: a breast on the left, black film with two letters on the right."""
+    image = RNG.integers(0, 3, (128, 128))
+    image[:, :breast_columns] = 90 + RNG.integers(0, 60, (128, breast_columns))
+    if letters:
+        for left in (90, 104):
+            image[20:36, left : left + 8] = 240
+    return image.astype(np.uint8)
+
+
+def bare(image):
+    return beside_bare_film(shrink(image), full_scale(image))
+
+
+def test_letters_on_bare_film_count_as_bare_and_the_breast_does_not():
+    # Two pixels of the film to one of the texture; within five of black film nothing counts.
+    found = bare(film(60, letters=True))
+    assert found[:, 30:].all()
+    assert not found[:, :25].any()
+
+
+def test_tissue_alone_is_never_bare_film_however_dark():
+    assert not bare(film(128)).any()
+    assert not bare(film(128) // 4).any()
+
+
+def test_dust_on_black_film_is_bare():
+    image = RNG.integers(0, 3, (128, 128)).astype(np.uint8)
+    image[40, 40] = image[90, 70] = 60
+    assert bare(image).all()
+
+
+@pytest.mark.parametrize("bits", [10, 12, 16])
+def test_bare_film_is_found_in_16_bits_however_many_are_used(bits):
+    eight = film(60, letters=True)
+    deep = eight.astype(np.uint16) << (bits - 8)
+    assert (bare(deep) == bare(eight)).mean() > 0.99
+
+
+def test_bare_film_is_kept_with_the_textures():
+    image = film(60, letters=True)
+    hashes = hash_pictures(1, lambda position: image)
+    assert np.array_equal(np.unpackbits(hashes.bare[0], axis=-1).astype(bool), bare(image))
+
+
+def test_a_white_plaque_with_dark_letters_is_an_island_on_bare_film():
+    image = film(60)
+    image[40:80, 90:110] = 230
+    image[50:56, 96:104] = 20
+    found = bare(image)
+    assert found[:, 30:].all()
+    assert not found[:, :25].any()
+
+
+def test_an_island_of_more_than_an_eighth_of_the_picture_is_tissue():
+    image = RNG.integers(0, 3, (128, 128)).astype(np.uint8)
+    image[30:90, 30:90] = 90 + RNG.integers(0, 60, (60, 60))
+    assert not bare(image)[22:38, 22:38].any()

@@ -6,10 +6,17 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter
 
-from mammoscope.tiles.audit.leaks import find_leaks, find_twins
+from mammoscope.tiles.audit.leaks import (
+    A_FOLD,
+    LIKE,
+    MOST_LIKE,
+    find_leaks,
+    find_twins,
+    least_likeness,
+)
 from mammoscope.tiles.audit.pictures import COLUMNS, Pictures, decode, read_pictures
 from mammoscope.tiles.audit.tables import LeakKind
 
@@ -134,6 +141,42 @@ def test_two_films_with_the_same_straight_edge_are_not_the_same():
     for image in images:
         image[:, 70:] += 200
     assert find_leaks(pictures(images, ["a", "b"] * 3)) == ()
+
+
+def with_letters(image, seed, size=24):
+    """Blacken all of a film but a strip of its tissue, and print four letters on the black."""
+    rng = np.random.default_rng(seed)
+    black = rng.integers(0, 3, image.shape).astype(np.uint8)
+    black[:, :25] = image[:, :25]
+    page = Image.fromarray(black)
+    ImageDraw.Draw(page).text((60, 60), "RMLO", fill=220, font=ImageFont.load_default(size))
+    return np.asarray(page).copy()
+
+
+@pytest.mark.parametrize("size", [16, 24, 36])
+def test_the_letters_of_one_hospital_on_two_films_are_no_leak(size):
+    films = tissue(4, 11)
+    images = [with_letters(film[TILE], number, size) for number, film in enumerate(films)]
+    assert find_leaks(pictures(images, ["train", "train", "test", "test"])) == ()
+
+
+def test_a_film_with_letters_is_still_found_by_its_tissue():
+    films = tissue(4, 12)
+    images = [with_letters(film[TILE], number) for number, film in enumerate(films)]
+    for image, film in zip(images, films, strict=True):
+        image[:, :50] = film[TILE][:, :50]
+    again = jpeg(images[1], 80)
+    (leak,) = find_leaks(pictures([*images, again], ["train"] * 4 + ["test"]))
+    assert {leak.first, leak.second} == {1, 4}
+
+
+def test_the_more_pairs_the_more_alike_they_must_be():
+    # 40,000 against 10,000 are 4e8 pairs, as measured; ten times as many of each a hundred times.
+    small = np.repeat([0, 1], [10_000, 40_000])
+    assert least_likeness(small) == LIKE == least_likeness(small[::50])
+    assert least_likeness(np.repeat(small, 10)) == pytest.approx(LIKE + A_FOLD * np.log(100))
+    assert least_likeness(np.repeat(small, 100)) == MOST_LIKE
+    assert least_likeness(np.append(small, [-1] * 50_000)) == LIKE
 
 
 def test_ten_folds_are_compared_each_with_each():

@@ -10,9 +10,11 @@ from mammoscope.tiles.audit.match import (
     PARTNERS,
     _nearest,
     _pairs,
+    basis_of,
     index_points,
     join,
     match_points,
+    narrowed,
 )
 from mammoscope.tiles.audit.points import FORMS, describe, turned
 
@@ -23,10 +25,17 @@ def scenes(count, seed):
 
 
 def candidates(there, sought):
-    there_points = describe(there, np.arange(len(there)), sought=False)
+    index = indexed(there, np.zeros(len(there), np.intp))
     sought_points = describe(sought, np.arange(len(sought)) + len(there), sought=True)
-    index = index_points(there_points, np.random.default_rng(0))
-    return match_points(index, sought_points)
+    return match_points(index, narrowed(sought_points, index.basis))
+
+
+def indexed(there, groups):
+    points = describe(there, np.arange(len(there)), sought=False)
+    basis = basis_of(points, np.random.default_rng(0))
+    return index_points(
+        narrowed(points, basis), groups[points.picture], basis, np.random.default_rng(0)
+    )
 
 
 @pytest.mark.parametrize("form", range(8))
@@ -51,15 +60,27 @@ def test_pictures_without_twins_are_hardly_ever_candidates():
 
 def test_cells_find_nearly_all_that_a_full_comparison_finds():
     scene = scenes(60, 7)
-    there = describe(scene[:, :SIDE, :SIDE], np.arange(60), sought=False)
+    index = indexed(scene[:, :SIDE, :SIDE], np.zeros(60, np.intp))
     sought = describe(scene[:10, 6 : 6 + SIDE, 6 : 6 + SIDE], np.arange(10), sought=True)
-    index = index_points(there, np.random.default_rng(0))
     words = sought.words @ index.basis
     words /= np.linalg.norm(words, axis=1, keepdims=True)
-    mine, theirs, _ = _pairs(index, words)
+    mine, theirs, _ = _pairs(index, words, above=-1)
     full = set(zip(*np.nonzero(words @ index.points.words.T > 0.95), strict=True))
     assert len(full) > 50
     assert len(full - set(zip(mine, theirs, strict=True))) < 0.05 * len(full)
+
+
+def test_comparing_in_blocks_finds_the_same_pairs(monkeypatch):
+    there = np.repeat(scenes(6, 4)[:, :SIDE, :SIDE], 9, axis=0)
+    index = indexed(there, np.zeros(len(there), np.intp))
+    words = narrowed(describe(there[::9], np.arange(6), sought=True), index.basis).words
+    whole = _pairs(index, words, above=-1)
+    monkeypatch.setattr("mammoscope.tiles.audit.match.LARGEST", 50)
+    blocks = _pairs(index, words, above=-1)
+    assert len(whole[0]) > 100
+    # Products of other shapes round otherwise: equally alike pairs may change places.
+    assert np.allclose(np.sort(whole[2]), np.sort(blocks[2]), atol=1e-5)
+    assert np.array_equal(np.bincount(whole[0]), np.bincount(blocks[0]))
 
 
 def test_of_many_twins_a_few_are_named():
@@ -78,3 +99,12 @@ def test_candidates_are_put_together_in_order():
     both = join([found, found])
     assert len(both) == 2 * len(found) > 0
     assert np.array_equal(both.first[: len(found)], found.first)
+
+
+def test_only_pictures_of_groups_above_are_compared():
+    there = np.repeat(scenes(1, 8)[:, :SIDE, :SIDE], 9, axis=0)
+    index = indexed(there, np.arange(9) % 3)
+    sought = narrowed(describe(there[:1], np.array([9]), sought=True), index.basis)
+    assert {p % 3 for p in match_points(index, sought, above=0).second.tolist()} == {1, 2}
+    assert {p % 3 for p in match_points(index, sought, above=1).second.tolist()} == {2}
+    assert len(match_points(index, sought, above=2)) == 0

@@ -17,6 +17,7 @@ from mammoscope.core.errors import (
     MissingFileError,
     ScanError,
 )
+from mammoscope.tiles.audit.report import audit_tiles
 from mammoscope.tiles.build import build_tiles
 from mammoscope.tiles.exchange import trade
 from mammoscope.tiles.exchange.cards import CARD
@@ -67,8 +68,56 @@ def test_real_tiles_come_back_byte_for_byte(shared_data, tmp_path, kind):
     tiles = build_tiles(few, "9", tmp_path / "set", workers=1, audit=False)
     assert len(tiles) > 10
     export_tiles(tiles, tmp_path / "out", kind)
-    back = import_tiles(Source(folder=tmp_path / "out", kind=kind), tmp_path / "back")
+    source = Source(folder=tmp_path / "out", kind=kind)
+    back = import_tiles(source, tmp_path / "back", audit=False)
     assert back.provenance["files"] == tiles.provenance["files"]
+    told = (tmp_path / "back" / "build.json").read_bytes()
+    assert told == (tmp_path / "set" / "build.json").read_bytes()
+
+
+REPORTS = {"build.json": "what the build said", "audit.json": '{"verdict": "clean"}'}
+
+
+def exported_with_reports(make_set, tmp_path, kind=Format.FOLDER):
+    tiles = make_set()
+    for name, text in REPORTS.items():
+        (tiles.folder / name).write_text(text)
+    export_tiles(tiles, tmp_path / "out", kind)
+    return Source(folder=tmp_path / "out", kind=kind)
+
+
+@every_format
+def test_what_build_and_audit_said_travels_with_an_export_and_back(make_set, tmp_path, kind):
+    source = exported_with_reports(make_set, tmp_path, kind)
+    import_tiles(source, tmp_path / "back")
+    assert {name: (tmp_path / "back" / name).read_text() for name in REPORTS} == REPORTS
+
+
+@pytest.mark.parametrize("change", ["gone", "changed"])
+@pytest.mark.parametrize("name", REPORTS)
+def test_a_report_that_did_not_come_as_it_was_exported_is_refused(make_set, tmp_path, name, change):
+    source = exported_with_reports(make_set, tmp_path)
+    if change == "gone":
+        (source.folder / name).unlink()
+    else:
+        (source.folder / name).write_text('{"verdict": "fair"}')
+    with pytest.raises(CorruptFileError, match=rf"{name}: is missing or not as it was exported"):
+        import_tiles(source, tmp_path / "back")
+    assert not (tmp_path / "back").exists()
+
+
+def test_an_imported_set_is_audited_as_a_built_one_is(tmp_path):
+    place = foreign_folder(tmp_path / "theirs", ROWS)
+    made = import_tiles(Source(folder=place, kind=Format.FOLDER), tmp_path / "set")
+    told = json.loads((made.folder / "audit.json").read_text())
+    assert told == json.loads(audit_tiles(made, seed=0).to_json())
+
+
+def test_an_audit_is_left_out_when_nobody_wants_it(tmp_path):
+    place = foreign_folder(tmp_path / "theirs", ROWS)
+    source = Source(folder=place, kind=Format.FOLDER)
+    made = import_tiles(source, tmp_path / "set", audit=False)
+    assert not (made.folder / "audit.json").exists()
 
 
 @every_format

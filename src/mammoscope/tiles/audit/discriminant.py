@@ -78,19 +78,44 @@ def _basis(columns: Array, train: NDArray[np.bool_]) -> Array:
     return np.asarray(np.clip(standard, -MOST_STANDARD, MOST_STANDARD))
 
 
-def area(scores: Array, truth: NDArray[np.bool_], weights: Array | None = None) -> Array:
+def area(
+    scores: Array,
+    truth: NDArray[np.bool_],
+    weights: Array | None = None,
+    fold: Numbers | None = None,
+) -> Array:
     """Area under the ROC curve by ranks, ties counting half (Mann & Whitney 1947).
 
     Parameters
     ----------
     scores, truth : shape (n,)
     weights : shape (resamples, n), how often each picture was drawn; once each when not given
+    fold : shape (n,); only pictures of one fold are compared. Scores of two folds are of two
+        models: the fold that holds more of a class was scored by the one that saw less of it, and
+        to rank them together makes an honest answer look worse than it is
 
     Returns
     -------
-    ndarray of shape (resamples,); NaN where a class is empty.
+    ndarray of shape (resamples,); NaN where a class is empty, or both never lie in one fold.
     """
     drawn = np.ones((1, len(scores))) if weights is None else weights
+    parts = [np.arange(len(scores))] if fold is None else _members(fold)
+    won, pairs = np.zeros(len(drawn)), np.zeros(len(drawn))
+    for part in parts:
+        more_won, more_pairs = _won(scores[part], truth[part], drawn[:, part])
+        won += more_won
+        pairs += more_pairs
+    areas: Array = np.full(len(won), np.nan)
+    np.divide(won, pairs, out=areas, where=pairs > 0)
+    return areas
+
+
+def _members(fold: Numbers) -> list[Numbers]:
+    return [np.flatnonzero(fold == number) for number in np.unique(fold)]
+
+
+def _won(scores: Array, truth: NDArray[np.bool_], drawn: Array) -> tuple[Array, Array]:
+    """Count the pairs that the positive wins, and all pairs of a positive and a negative."""
     order = np.argsort(scores, kind="stable")
     starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf) > 0)
     sorted_truth = truth[order]
@@ -99,22 +124,23 @@ def area(scores: Array, truth: NDArray[np.bool_], weights: Array | None = None) 
     under = np.add.reduceat(ordered * ~sorted_truth, starts, axis=1)
     pairs = above.sum(axis=1) * under.sum(axis=1)
     won = (above * (np.cumsum(under, axis=1) - under / 2)).sum(axis=1)
-    areas: Array = np.full(len(won), np.nan)
-    np.divide(won, pairs, out=areas, where=pairs > 0)
-    return areas
+    return won, pairs
 
 
-def mean_area(scores: Array, classes: Numbers, weights: Array | None = None) -> Array:
+def mean_area(
+    scores: Array, classes: Numbers, weights: Array | None = None, fold: Numbers | None = None
+) -> Array:
     """Mean over classes of the area of each against the rest; of two classes the one area.
 
     Parameters
     ----------
     scores : shape (n, classes)
     classes : shape (n,), number of the class of each
-    weights : as in `area`
+    weights, fold : as in `area`
     """
     columns = range(1, 2) if scores.shape[1] == 2 else range(scores.shape[1])
-    return np.asarray(np.mean([area(scores[:, k], classes == k, weights) for k in columns], axis=0))
+    areas = [area(scores[:, k], classes == k, weights, fold) for k in columns]
+    return np.asarray(np.mean(areas, axis=0))
 
 
 def patient_weights(codes: Numbers, resamples: int, rng: np.random.Generator) -> NDArray[np.int64]:

@@ -2,6 +2,8 @@
 
 Texture is the picture without its broad shades and with its local contrast made even, so that
 brightness, contrast and most of a grey scale's bend are gone, and every part of it counts alike.
+Beside it stands where film is bare: the lead letters on it are the same on all films of a hospital,
+and specks of dust lie on each other, whoever's films they are.
 """
 
 import hashlib
@@ -13,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 from scipy.sparse import csr_array
 
 SIDE = 64
@@ -22,10 +25,19 @@ FINE, BROAD, ROUND = 0.8, 3.5, 6.0
 FLOOR, UNEVEN = 0.1, 0.01
 """Share of a picture's middling texture below which a place counts as flat; and the share of its
 mean below which it is left out of the middle."""
+BARE_SHARE, BARE_LEVELS = 0.08, 4 / 255
+"""Film is bare that is at most so much brighter than a picture's darkest hundredth: a share of the
+picture's own range, or of that of its bits, whichever is more."""
+BARE_SIDE, BESIDE = 5, 5
+"""Bare film is at least so wide, in pixels of a texture: dark tissue is not; and nothing counts
+that lies within so many pixels of it, which is the height of a letter and less than a breast."""
+ISLAND = 0.12
+"""What bare film surrounds and is a smaller share of the picture lies on it: a white plaque with
+dark letters, as mini-MIAS has, is the same on all its films."""
 STEPS = 32
 """Texture 1 (one local standard deviation) in the stored integers."""
-READERS = 2
-"""Threads that read at once; reading and decoding leave the interpreter free."""
+THREADS = 2
+"""Threads that read or compare at once; decoding and products leave the interpreter free."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -36,12 +48,14 @@ class Hashes:
     ----------
     digests : of pixels, size and type; equal for equal pictures only
     textures : ndarray of shape (n, 64, 64), int8: texture times `STEPS`, clipped
+    bare : ndarray of shape (n, 64, 8), uint8: bits of where film is bare, or beside it
     blank : ndarray of shape (n,), bool: pictures of one grey level, of which nothing can be said
     shapes : ndarray of shape (n, 2): rows and columns of each picture
     """
 
     digests: tuple[bytes, ...]
     textures: NDArray[np.int8]
+    bare: NDArray[np.uint8]
     blank: NDArray[np.bool_]
     shapes: NDArray[np.intp]
 
@@ -61,6 +75,7 @@ def hash_pictures(count: int, read: Callable[[int], NDArray[Any]]) -> Hashes:
     """
     digests: list[bytes] = [b""] * count
     textures = np.zeros((count, SIDE, SIDE), np.int8)
+    bare = np.zeros((count, SIDE, SIDE // 8), np.uint8)
     blank = np.zeros(count, np.bool_)
     shapes = np.zeros((count, 2), np.intp)
 
@@ -70,12 +85,15 @@ def hash_pictures(count: int, read: Callable[[int], NDArray[Any]]) -> Hashes:
         shapes[position] = image.shape
         blank[position] = image.min() == image.max()
         if not blank[position]:
-            textures[position] = np.clip(np.rint(texture(image) * STEPS), -127, 127)
+            small = shrink(image)
+            textures[position] = np.clip(np.rint(texture_of(small) * STEPS), -127, 127)
+            beside = beside_bare_film(small, full_scale(image))
+            bare[position] = np.packbits(beside, axis=-1)
 
-    with ThreadPoolExecutor(READERS) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
         for _ in pool.map(one, range(count)):
             pass
-    return Hashes(digests=tuple(digests), textures=textures, blank=blank, shapes=shapes)
+    return Hashes(digests=tuple(digests), textures=textures, bare=bare, blank=blank, shapes=shapes)
 
 
 def digest(image: NDArray[Any]) -> bytes:
@@ -84,12 +102,11 @@ def digest(image: NDArray[Any]) -> bytes:
     return hashlib.sha256(head + np.ascontiguousarray(image).data).digest()
 
 
-def texture(image: NDArray[Any]) -> NDArray[np.float32]:
-    """Return the texture of a picture, shape (64, 64), in local standard deviations.
+def texture_of(small: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the texture of a shrunk picture, shape (64, 64), in local standard deviations.
 
     Flat places are near 0. Adding to the picture or multiplying it changes nothing.
     """
-    small = shrink(image)
     fine = blurred(small, FINE)
     detail = fine - blurred(small, BROAD)
     spread = blurred(detail * detail, ROUND)
@@ -97,6 +114,33 @@ def texture(image: NDArray[Any]) -> NDArray[np.float32]:
     uneven = spread[spread > UNEVEN * spread.mean()]
     ground = FLOOR * float(np.median(uneven)) if uneven.size else 0.0
     return np.asarray(detail / np.sqrt(spread + ground + 1e-12), np.float32)
+
+
+def beside_bare_film(small: NDArray[np.float32], scale: float) -> NDArray[np.bool_]:
+    """Tell which pixels of a shrunk picture show bare film or lie beside it.
+
+    Parameters
+    ----------
+    small : ndarray of shape (64, 64), grey levels
+    scale : the largest grey level that there may be
+    """
+    low, high = np.percentile(small, (1, 99))
+    dark = small < low + max(BARE_SHARE * (high - low), BARE_LEVELS * scale)
+    # Opened, then widened: what is as narrow as a shadow in fat vanishes first.
+    bare = ndimage.maximum_filter(
+        ndimage.minimum_filter(dark, BARE_SIDE, mode="nearest"), BARE_SIDE, mode="nearest"
+    )
+    if bare.any():
+        islands, _ = ndimage.label(~bare)
+        bare |= np.bincount(islands.ravel())[islands] < ISLAND * small.size
+    return np.asarray(ndimage.maximum_filter(bare, 1 + 2 * BESIDE, mode="nearest"))
+
+
+def full_scale(image: NDArray[Any]) -> float:
+    """Return the largest level of the bits that a picture uses: 16 bits often hold 10 or 12."""
+    if image.dtype == np.uint8:
+        return 255.0
+    return float((1 << max(8, int(image.max()).bit_length())) - 1)
 
 
 def floats(textures: NDArray[np.int8]) -> NDArray[np.float32]:

@@ -7,22 +7,39 @@ place by place (`align`), and pairs that agree in enough of their texture are le
 
 from collections import defaultdict
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 from mammoscope.tiles.audit.align import Fits, fit
-from mammoscope.tiles.audit.hashes import Hashes, floats, hash_pictures
-from mammoscope.tiles.audit.match import Candidates, index_points, join, match_points
+from mammoscope.tiles.audit.hashes import THREADS, Hashes, floats, hash_pictures
+from mammoscope.tiles.audit.match import (
+    Candidates,
+    basis_of,
+    index_points,
+    join,
+    match_points,
+    narrowed,
+)
 from mammoscope.tiles.audit.pictures import Pictures, pictures_of
 from mammoscope.tiles.audit.points import Points, describe
 from mammoscope.tiles.audit.points import join as join_points
 from mammoscope.tiles.audit.tables import IDS, Leak, LeakKind, overlapping_boxes, shared_ids
 from mammoscope.tiles.store import TileSet
 
-LIKE = 0.56
-"""Least correlation of textures; honest pairs stay below 0.5 (`benchmarks/leaks.py`)."""
+LIKE, MOST_LIKE = 0.56, 0.75
+"""Least correlation of textures; of 425 million honest pairs of CBIS-DDSM one reaches 0.45, and
+19 of 20 planted ones reach 0.89 (`benchmarks/leaks.py`)."""
+PAIRS, A_FOLD = 4e8, 0.03
+"""For each e-fold of pairs beyond so many, so much more likeness is asked: the likest of honest
+pairs grow rarer at that rate, so that a larger set raises no more alarms."""
+TISSUE = 0.01
+"""Least share of a picture with texture to compare that is neither bare film nor lies on it: the
+lead letters of two films are alike to the last bit, dust nearly so, and say nothing of tissue.
+Whole films in two archives have 0.011 and more, planted tiles 0.03, lead letters of CBIS-DDSM 0;
+white plaques of mini-MIAS reach 0.04 and are still taken for tissue (docs/tiles/audit.md)."""
 TOLD = 0.11
 """Least share of a picture with texture to compare: two plain edges lie on each other too well."""
 VOTES, PLENTY = 3, 0.2
@@ -32,7 +49,9 @@ SHARED = 0.35
 STRETCH = 1.25
 """Largest ratio of the sizes along rows and along columns."""
 AT_ONCE = 256
-SOUGHT_AT_ONCE = 2048
+SOUGHT_AT_ONCE = 1024
+SAMPLED = 1500
+"""Pictures whose points tell which numbers of a description are worth comparing."""
 CAME_BY = (
     "",
     "mirrored left to right",
@@ -93,8 +112,20 @@ def find_twins(pictures: Pictures, *, column: str = "split", seed: int = 0) -> t
     candidates = _candidates(hashes, groups, np.random.default_rng(seed))
     if candidates is None:
         return tuple(exact)
-    near = _confirmed(hashes, candidates, names)
+    near = _confirmed(hashes, candidates, names, least_likeness(groups))
     return (*exact, *sorted(near, key=lambda leak: (-leak.score, leak.first, leak.second)))
+
+
+def least_likeness(groups: NDArray[np.intp]) -> float:
+    """Return how alike two pictures must be: the more pairs there are, the more.
+
+    Parameters
+    ----------
+    groups : ndarray of shape (n,), the group of each picture; below 0 where it is in none
+    """
+    sizes = np.bincount(groups[groups >= 0]).astype(np.float64)
+    pairs = (sizes.sum() ** 2 - (sizes**2).sum()) / 2
+    return float(np.clip(LIKE + A_FOLD * np.log(max(pairs, 1) / PAIRS), LIKE, MOST_LIKE))
 
 
 def _groups(column: pl.Series) -> NDArray[np.intp]:
@@ -134,33 +165,53 @@ def _candidates(
     hashes: Hashes, groups: NDArray[np.intp], rng: np.random.Generator
 ) -> Candidates | None:
     """Compare the points of each group with those of all larger ones."""
-    found: list[Candidates] = []
-    described = _described(hashes, np.flatnonzero(groups > 0), sought=False)
-    for group in range(int(groups.max(initial=0))):
-        larger = np.flatnonzero(groups[described.picture] > group)
-        if not larger.size:
-            continue
-        index = index_points(described.take(larger), rng)
-        mine = np.flatnonzero(groups == group)
-        for start in range(0, len(mine), SOUGHT_AT_ONCE):
-            some = mine[start : start + SOUGHT_AT_ONCE]
-            found.append(match_points(index, _described(hashes, some, sought=True)))
+    others = np.flatnonzero(groups > 0)
+    if not others.size:
+        return None
+    some = np.sort(rng.choice(others, min(SAMPLED, len(others)), replace=False))
+    basis = basis_of(_described(hashes, some), rng)
+    points = join_points(
+        narrowed(_described(hashes, part), basis) for part in _parts(others, AT_ONCE)
+    )
+    if not len(points.picture):
+        return None
+    index = index_points(points, groups[points.picture], basis, rng)
+    sought = [
+        (group, part)
+        for group in range(int(groups.max()))
+        for part in _parts(np.flatnonzero(groups == group), SOUGHT_AT_ONCE)
+    ]
+
+    def match(task: tuple[int, NDArray[np.intp]]) -> Candidates:
+        group, part = task
+        points = narrowed(_described(hashes, part, sought=True), basis)
+        return match_points(index, points, above=group)
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        found = list(pool.map(match, sought))
     return join(found) if found else None
 
 
-def _described(hashes: Hashes, positions: NDArray[np.intp], *, sought: bool) -> Points:
-    parts = []
-    for start in range(0, max(1, len(positions)), AT_ONCE):
-        some = positions[start : start + AT_ONCE]
-        parts.append(describe(floats(hashes.textures[some]), some, sought=sought))
-    return join_points(parts)
+def _described(hashes: Hashes, positions: NDArray[np.intp], *, sought: bool = False) -> Points:
+    return join_points(
+        describe(floats(hashes.textures[part]), part, sought=sought)
+        for part in _parts(positions, AT_ONCE)
+    )
 
 
-def _confirmed(hashes: Hashes, candidates: Candidates, names: list[str]) -> Iterator[Leak]:
+def _parts(positions: NDArray[np.intp], most: int) -> Iterator[NDArray[np.intp]]:
+    for start in range(0, len(positions), most):
+        yield positions[start : start + most]
+
+
+def _confirmed(
+    hashes: Hashes, candidates: Candidates, names: list[str], least: float
+) -> Iterator[Leak]:
     """Yield the candidates whose pixels agree, each pair once, as it fits best."""
-    fits = fit(hashes.textures, candidates)
-    good = (fits.likeness >= LIKE) & (fits.told >= TOLD) & (fits.shared.min(axis=1) >= SHARED)
-    # Specks of dust on black film lie on each other too, one by one.
+    fits = fit(hashes, candidates)
+    good = (fits.likeness >= least) & (fits.told >= TOLD) & (fits.shared.min(axis=1) >= SHARED)
+    good &= (fits.tissue >= TISSUE) & (fits.alike >= least)
+    # A speck lies on any other: where there is little to see, several points have to agree.
     good &= (candidates.votes >= VOTES) | (fits.told >= PLENTY)
     good &= fits.size.max(axis=1) <= STRETCH * fits.size.min(axis=1)
     seen: set[tuple[int, int]] = set()

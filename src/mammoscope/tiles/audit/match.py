@@ -4,7 +4,7 @@ Descriptions are sorted into cells round a few hundred typical ones, and compare
 nearest cells only, which makes tens of millions of comparisons out of millions of millions.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -24,6 +24,8 @@ CELLS = 1024
 NEAREST = 3
 """Cells in which a description is looked for."""
 SAMPLE = 20_000
+LARGEST = 4_000_000
+"""Comparisons that are held at once."""
 KEPT = 12
 """Most points that a point is paired with."""
 PARTNERS = 4
@@ -71,37 +73,64 @@ class Index:
 
     Attributes
     ----------
-    points : sorted by cell; of their descriptions only the 32 numbers that are compared
-    basis : ndarray of shape (64, 32): from descriptions to those
+    points : sorted by cell, and within a cell by group; narrowed
+    groups : ndarray of shape (points,): the group of each point's picture
+    basis : ndarray of shape (64, 32): from descriptions to the numbers that are compared
     cells : ndarray of shape (cells, 32): the middle of each cell
     starts : ndarray of shape (cells + 1,): first point of each cell
     """
 
     points: Points
+    groups: NDArray[np.intp]
     basis: NDArray[np.float32]
     cells: NDArray[np.float32]
     starts: NDArray[np.intp]
 
 
-def index_points(points: Points, rng: np.random.Generator) -> Index:
-    """Sort points into cells."""
-    basis = _basis(_some(points.words, SAMPLE, rng))
-    words = _projected(points.words, basis)
+def basis_of(points: Points, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Learn which numbers of a description tell most, shape (64, 32), from points of a sample."""
+    return _basis(_some(points.words, SAMPLE, rng))
+
+
+def narrowed(points: Points, basis: NDArray[np.float32]) -> Points:
+    """Keep only the 32 numbers of each description that are compared: half the memory."""
+    return replace(points, words=_projected(points.words, basis))
+
+
+def index_points(
+    points: Points,
+    groups: NDArray[np.intp],
+    basis: NDArray[np.float32],
+    rng: np.random.Generator,
+) -> Index:
+    """Sort points into cells.
+
+    Parameters
+    ----------
+    points : narrowed by the basis
+    groups : ndarray of shape (points,), the group of each point's picture
+    """
+    words = points.words
     cells = _cells(_some(words, SAMPLE, rng), min(CELLS, 1 + int(len(words) ** 0.5)), rng)
     nearest = _nearest(words, cells, 1)[:, 0]
-    order = np.argsort(nearest, kind="stable")
+    order = np.lexsort((groups, nearest))
     return Index(
-        points=replace(points, words=words).take(order),
+        points=points.take(order),
+        groups=groups[order],
         basis=basis,
         cells=cells,
         starts=np.searchsorted(nearest[order], np.arange(len(cells) + 1)),
     )
 
 
-def match_points(index: Index, sought: Points) -> Candidates:
-    """Find pictures of the index that may show what the pictures of `sought` show."""
-    words = _projected(sought.words, index.basis)
-    mine, theirs, likeness = _pairs(index, words)
+def match_points(index: Index, sought: Points, *, above: int = -1) -> Candidates:
+    """Find pictures of the index, in groups above a number, that may show what others show.
+
+    Parameters
+    ----------
+    sought : points of the pictures that are looked for, narrowed by the basis of the index
+    """
+    mine, theirs, likeness = _pairs(index, sought.words, above)
     return _agreed(sought.take(mine), index.points.take(theirs), likeness)
 
 
@@ -164,24 +193,37 @@ def _nearest(
 
 
 def _pairs(
-    index: Index, words: NDArray[np.float32]
+    index: Index, words: NDArray[np.float32], above: int
 ) -> tuple[NDArray[np.intp], NDArray[np.intp], NDArray[np.float32]]:
     """Pair descriptions with those of the index that are alike, at most `KEPT` each."""
     near = _nearest(words, index.cells, NEAREST)
-    who = np.repeat(np.arange(len(words)), near.shape[1])
+    asking = np.repeat(np.arange(len(words)), near.shape[1])
     order = np.argsort(near.ravel(), kind="stable")
     bounds = np.searchsorted(near.ravel()[order], np.arange(len(index.cells) + 1))
-    mine, theirs, alike = [], [], []
+    mine: list[NDArray[np.intp]] = [np.empty(0, np.intp)]
+    theirs: list[NDArray[np.intp]] = [np.empty(0, np.intp)]
+    alike: list[NDArray[np.float32]] = [np.empty(0, np.float32)]
     for cell, (first, last) in enumerate(pairwise(bounds)):
-        asked = who[order[first:last]]
+        asked = asking[order[first:last]]
         start, end = index.starts[cell], index.starts[cell + 1]
-        likeness = words[asked] @ index.points.words[start:end].T
-        hits = np.flatnonzero(likeness.ravel() > ALIKE)
-        rows, columns = np.divmod(hits, max(1, end - start))
-        mine.append(asked[rows])
-        theirs.append(columns + start)
-        alike.append(likeness.ravel()[hits])
+        start += np.searchsorted(index.groups[start:end], above, side="right")
+        for part in _blocks(asked, int(end - start)):
+            likeness = words[part] @ index.points.words[start:end].T
+            hits = np.flatnonzero(likeness.ravel() > ALIKE)
+            rows, columns = np.divmod(hits, max(1, end - start))
+            # Black film is like all other black film: what is too much is dropped at once.
+            who, whom, how = _best(part[rows], columns + start, likeness.ravel()[hits])
+            mine.append(who)
+            theirs.append(whom)
+            alike.append(how)
     return _best(np.concatenate(mine), np.concatenate(theirs), np.concatenate(alike))
+
+
+def _blocks(asked: NDArray[np.intp], wide: int) -> Iterator[NDArray[np.intp]]:
+    """Divide what is asked of a cell, so that no table of likenesses fills the memory."""
+    rows = max(1, LARGEST // max(1, wide))
+    for start in range(0, len(asked), rows):
+        yield asked[start : start + rows]
 
 
 def _best(

@@ -205,24 +205,24 @@ def _answer(
     every = fold_scores(columns.values, targets, fold)
     scores = every[:, :count]
     by_chance = [
-        float(mean_area(every[:, i * count : (i + 1) * count], one)[0])
+        float(mean_area(every[:, i * count : (i + 1) * count], one, fold=fold)[0])
         for i, one in enumerate(dealt)
         if i > 0
     ]
     weights = patient_weights(units.patients, RESAMPLES, rng).astype(np.float64)
-    drawn = mean_area(scores, classes, weights)
+    drawn = mean_area(scores, classes, weights, fold)
     low, high = np.nanpercentile(drawn, TAILS)
     leader = leading(columns.values, classes, count)
     return Told(
         question=question.name,
         group=group,
-        value=float(mean_area(scores, classes)[0]),
+        value=float(mean_area(scores, classes, fold=fold)[0]),
         low=float(low),
         high=float(high),
         n=len(classes),
         n_patients=len(set(units.patients.tolist())),
         chance=float(np.nanquantile(by_chance, 0.95)),
-        within=_within(question, scores, units),
+        within=_within(question, scores, units, fold),
         feature=columns.names[leader] if columns.names else group,
         telling=_telling(scores, classes, units),
     )
@@ -246,7 +246,9 @@ def _indicators(classes: NDArray[np.intp], count: int) -> Array:
     return np.eye(count)[classes]
 
 
-def _within(question: Question, scores: Array, units: _Units) -> float | None:
+def _within(
+    question: Question, scores: Array, units: _Units, fold: NDArray[np.intp]
+) -> float | None:
     """Mean area within single sources, weighted by the patients of the rarer class."""
     if question.name not in LABEL_QUESTIONS or len(set(units.sources.tolist())) < 2:
         return None
@@ -258,7 +260,7 @@ def _within(question: Question, scores: Array, units: _Units) -> float | None:
             len(set(units.patients[here][classes == k].tolist())) for k in np.unique(classes)
         ]
         if len(patients) == len(question.names) and min(patients) >= LEAST_PATIENTS:
-            areas.append(float(mean_area(scores[here], classes)[0]))
+            areas.append(float(mean_area(scores[here], classes, fold=fold[here])[0]))
             weights.append(min(patients))
     return float(np.average(areas, weights=weights)) if areas else None
 

@@ -1,9 +1,11 @@
 """What lies beside every export: `mammoscope.json` for the way back, `README.md` for people."""
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import mammoscope
@@ -11,10 +13,11 @@ from mammoscope.core.errors import CorruptFileError
 from mammoscope.core.vocabulary import Split
 from mammoscope.tiles.exchange.entries import classes_of
 from mammoscope.tiles.exchange.terms import card_licence, citation_of, licence_of, warnings_for
-from mammoscope.tiles.store import TileSet
+from mammoscope.tiles.store import AUDIT, REPORT, TileSet, digest_of
 
-VERSION = "mammoscope.exchange/1"
+VERSION = "mammoscope.exchange/2"
 CARD, README = "mammoscope.json", "README.md"
+REPORTS = (REPORT, AUDIT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +29,14 @@ class Card:
     kind : name of its format
     splits : ``tiles`` and ``sha256`` of each split that has tiles, as `entries.Tally` tells them
     provenance : that of the set, without its files
+    reports : SHA-256 of what lies beside the tiles, as it lay beside the set: ``build.json``,
+        ``audit.json``
     """
 
     kind: str
     splits: Mapping[str, Mapping[str, str | int]]
     provenance: Mapping[str, Any]
+    reports: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def write_card(folder: Path, tiles: TileSet, card: Card) -> None:
@@ -42,6 +48,7 @@ def write_card(folder: Path, tiles: TileSet, card: Card) -> None:
         "code": f"mammoscope {mammoscope.__version__}",
         "classes": classes_of(tiles),
         "splits": card.splits,
+        "reports": dict(card.reports),
         "licences": {name: licence_of(name) for name in archives},
         "provenance": card.provenance,
     }
@@ -67,7 +74,16 @@ def read_card(folder: Path) -> Card | None:
             str(split): {"tiles": int(one["tiles"]), "sha256": str(one["sha256"])}
             for split, one in told["splits"].items()
         }
-        card = Card(kind=str(told["format"]), splits=splits, provenance=dict(told["provenance"]))
+        card = Card(
+            kind=str(told["format"]),
+            splits=splits,
+            provenance=dict(told["provenance"]),
+            reports={
+                name: str(digest)
+                for name, digest in told.get("reports", {}).items()
+                if name in REPORTS
+            },
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CorruptFileError(
             f"{path}: is damaged; export the set again, or take this file away to import the "
@@ -79,6 +95,35 @@ def read_card(folder: Path) -> Card | None:
             "and seed; export the set again."
         )
     return card
+
+
+def copy_reports(source: Path, target: Path) -> dict[str, str]:
+    """Copy what a build says of its set and what the audit found, as far as it is there.
+
+    Returns
+    -------
+    SHA-256 of each file that was copied.
+    """
+    there = [name for name in REPORTS if (source / name).is_file()]
+    for name in there:
+        shutil.copyfile(source / name, target / name)
+    return {name: digest_of(target / name) for name in there}
+
+
+def bring_reports(source: Path, target: Path, told: Mapping[str, str]) -> None:
+    """Copy the reports of an export back beside the set.
+
+    Raises
+    ------
+    CorruptFileError
+        When one is missing or not as it was exported.
+    """
+    found = copy_reports(source, target)
+    for name, digest in told.items():
+        if found.get(name) != digest:
+            raise CorruptFileError(
+                f"{source / name}: is missing or not as it was exported; get the file again."
+            )
 
 
 def write_readme(folder: Path, tiles: TileSet, *, for_hub: bool) -> None:

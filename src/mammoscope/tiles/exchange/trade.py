@@ -29,9 +29,17 @@ from mammoscope.core.vocabulary import Split
 from mammoscope.tiles.audit.pictures import OF_A_PATIENT
 from mammoscope.tiles.exchange import folder as folders
 from mammoscope.tiles.exchange import parquet, tfrecords, webdataset
-from mammoscope.tiles.exchange.cards import Card, read_card, write_card, write_readme
+from mammoscope.tiles.exchange.cards import (
+    Card,
+    bring_reports,
+    copy_reports,
+    read_card,
+    write_card,
+    write_readme,
+)
 from mammoscope.tiles.exchange.entries import BLOCK, Entry, Tally, entries_of
-from mammoscope.tiles.store import SCHEMA, TileSet, finish, load_tiles, write_shards
+from mammoscope.tiles.self_audit import audit_stage
+from mammoscope.tiles.store import AUDIT, SCHEMA, TileSet, finish, load_tiles, write_shards
 
 FOREIGN_RECIPE = "imported"
 NAMED = 5
@@ -101,20 +109,25 @@ def export_tiles(tiles: TileSet, out: str | Path, kind: str | Format) -> None:
             raise CorruptFileError(
                 f"{tiles.folder}: some tiles are in no split that is known; build the set again."
             )
-        write_card(part, tiles, Card(kind=chosen, splits=told, provenance=provenance))
+        reports = copy_reports(tiles.folder, part)
+        card = Card(kind=chosen, splits=told, provenance=provenance, reports=reports)
+        write_card(part, tiles, card)
         write_readme(part, tiles, for_hub=chosen is Format.HUGGINGFACE)
 
 
-def import_tiles(source: Source, out: str | Path, *, faithful: bool = False) -> TileSet:
+def import_tiles(
+    source: Source, out: str | Path, *, faithful: bool = False, audit: bool = True
+) -> TileSet:
     """Make a tile set of an export, or of anybody's tiles; it appears when it is whole.
 
-    What was exported by `export_tiles` comes back as it was. Other people's tiles need a patient, a
-    label and a split each.
+    What was exported by `export_tiles` comes back as it was, with what its build and its audit
+    said. Other people's tiles need a patient, a label and a split each.
 
     Parameters
     ----------
     out : folder of the tile set, not there yet
     faithful : take splits that share patients as they are, marked so; for comparison only
+    audit : look for leaks and shortcuts at the end, as a build does, unless an audit came along
 
     Raises
     ------
@@ -148,7 +161,12 @@ def import_tiles(source: Source, out: str | Path, *, faithful: bool = False) -> 
                 "measured on it would be wrong; divide by patient, or take it as it is for "
                 "comparison only (--faithful)."
             )
-        finish(part, table, files, _provenance(source, card, table, shared))
+        provenance = _provenance(source, card, table, shared)
+        finish(part, table, files, provenance)
+        if card is not None:
+            bring_reports(source.folder, part, card.reports)
+        if audit and not (part / AUDIT).is_file():
+            audit_stage(part, target, int(provenance["seed"]))
     return load_tiles(target)
 
 
