@@ -180,7 +180,7 @@ def test_every_path_that_a_document_names_is_there(path):
 
 @pytest.mark.parametrize("path", DOCUMENTS, **BY_PATH)
 def test_every_command_that_a_document_names_is_there(path):
-    known = {"demo", "read", "archive", "tiles", "train", "evaluate", "model"}
+    known = {"demo", "read", "archive", "tiles", "train", "evaluate", "model", "compare"}
     text = path.read_text(encoding="utf-8")
     named = re.findall(r"(?:`|^\s*)mammoscope ([a-z]+)", text, flags=re.MULTILINE)
     assert set(named) <= known

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 import mammoscope
-from mammoscope.cli import archive, demo, evaluate, model, read, tiles, train
+from mammoscope.cli import archive, compare, demo, evaluate, model, read, tiles, train
 from mammoscope.cli.console import tell
 from mammoscope.core.errors import MammoscopeError
 
@@ -57,6 +57,7 @@ app.add_typer(archive.app, name="archive")
 app.add_typer(tiles.app, name="tiles")
 app.command()(train.train)
 app.command()(evaluate.evaluate)
+app.command()(compare.compare)
 app.add_typer(model.app, name="model")
 
 
