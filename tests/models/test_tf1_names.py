@@ -102,7 +102,9 @@ def test_every_variable_of_the_authors_graph_has_its_tensor(make, graph, classes
 
 
 def classifiers():
-    return [name for name in zoo.NETWORKS.names if zoo.facts(name).kind != "dense"]
+    # tilenet is ours: TensorFlow has no checkpoint of it, and its two poolings are refused.
+    names = [name for name in zoo.NETWORKS.names if not name.startswith("tilenet")]
+    return [name for name in names if zoo.facts(name).kind != "dense"]
 
 
 @pytest.mark.parametrize("name", [n for n in classifiers() if n != "lite0-dense"])
