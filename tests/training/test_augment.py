@@ -5,6 +5,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from mammoscope.training.augment import AugmentSettings, Draws, apply, draw
 
@@ -176,7 +177,6 @@ def test_greys_stay_between_black_and_white():
 
 
 def test_a_blur_is_the_gaussian_of_scipy():
-    ndimage = pytest.importorskip("scipy.ndimage")
     images = some_tiles(2)
     found = apply(images, drawn(blur_px=torch.tensor([1.5, 0.8])))
     for image, blurred, deviation in zip(images, found, (1.5, 0.8), strict=True):

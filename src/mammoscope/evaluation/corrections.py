@@ -2,6 +2,7 @@
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy import stats
 
 from mammoscope.evaluation.intervals import Array
 
@@ -42,9 +43,8 @@ def benjamini_hochberg(p_values: ArrayLike) -> Array:
         When a p value is not in [0, 1].
     """
     rising, order, corrected = _sorted(p_values)
-    count = len(rising)
-    scaled = rising * count / np.arange(1, count + 1)
-    corrected[order] = np.minimum.accumulate(scaled[::-1])[::-1]
+    if len(rising):
+        corrected[order] = stats.false_discovery_control(rising)
     return corrected
 
 

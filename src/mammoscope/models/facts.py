@@ -10,6 +10,17 @@ from typing import Literal
 
 Kind = Literal["tile", "grid", "dense"]
 Scaling = Literal["raw", "unit", "centred"]
+WHITE = 255.0
+PAPER_MEAN = 104.1353
+"""Mean grey level of the author's training tiles, which 1.0.0.45 and .46 subtract."""
+VALUE_RANGES: Mapping[str, tuple[float, float]] = MappingProxyType(
+    {
+        "raw": (0.0, WHITE),
+        "unit": (0.0, 1.0),
+        "centred": (-PAPER_MEAN / WHITE, (WHITE - PAPER_MEAN) / WHITE),
+    }
+)
+"""What black and white become under each scaling."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,19 +22,13 @@ from mammoscope.core.errors import BadValueError, WeightsError
 from mammoscope.formats.files import write_atomic
 from mammoscope.formats.tf_checkpoint import Checkpoint, open_checkpoint, read_tensor
 from mammoscope.models import zoo
+from mammoscope.models.facts import VALUE_RANGES, WHITE
 from mammoscope.models.heads import HEADS, Head, head_of
 from mammoscope.models.tf1_names import Target, is_of_adam, is_step, place_of, targets_of
 from mammoscope.models.weights import HEADER_KEY
 
 AUTHOR_SPACING_MM = 0.2 / 2.58
 """Side of a pixel of the author's tiles of mini-MIAS, the only ones whose spacing is known."""
-WHITE, MEAN = 255.0, 104.1353
-VALUE_RANGES = {
-    "raw": (0.0, WHITE),
-    "unit": (0.0, 1.0),
-    "centred": (-MEAN / WHITE, 1 - MEAN / WHITE),
-}
-"""What black and white become, by the scaling of a network's script."""
 NAMED = 3
 """So many variables are named in a message."""
 LIMITS = (

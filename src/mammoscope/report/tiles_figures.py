@@ -1,17 +1,14 @@
 """Drawings for the page of a tile set, as SVG that takes the page's own colour of text."""
 
-import io
-import re
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from mammoscope.core.vocabulary import Pathology
+from mammoscope.report.drawing import Drawing
 from mammoscope.tiles.statistics import (
     BIN_LEVELS,
     LEVELS,
@@ -29,22 +26,6 @@ PATHOLOGIES = {
     Pathology.MALIGNANT: ("malignant", COLOURS[4]),
 }
 SIZE_BIN_MM = 5.0
-_INK = "#123456"
-"""Stands for the colour of text until the drawing is done."""
-_STYLE: dict[Any, Any] = {
-    # A dollar sign in the name of a scanner is a dollar sign.
-    "text.parse_math": False,
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "font.size": 10,
-    **dict.fromkeys(
-        ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color"), _INK
-    ),
-    "axes.facecolor": "none",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "legend.frameon": False,
-}
 
 
 def greys_svg(greys: Sequence[Greys]) -> str:
@@ -75,7 +56,7 @@ def greys_svg(greys: Sequence[Greys]) -> str:
             handles=[line for lines in handles for line in lines], loc="outside lower left", ncols=4
         )
 
-    return _svg(draw, "greys", (max(4.0, 2.6 * len(labels)), 3.1))
+    return Drawing("greys", draw, (max(4.0, 2.6 * len(labels)), 3.1)).embedded()
 
 
 def sizes_svg(sizes: Sequence[LesionSize]) -> str:
@@ -95,7 +76,7 @@ def sizes_svg(sizes: Sequence[LesionSize]) -> str:
         panel.set(xlabel="longer side of the box round the lesion, mm", ylabel="lesions")
         _finish(panel)
 
-    return _svg(draw, "sizes", (6.4, 3.2))
+    return Drawing("sizes", draw, (6.4, 3.2)).embedded()
 
 
 def radii_svg(sizes: Sequence[LesionSize]) -> str:
@@ -121,23 +102,9 @@ def radii_svg(sizes: Sequence[LesionSize]) -> str:
         panel.set(xlabel="radius of the circle, pixels of the scan", ylabel="lesions")
         _finish(panel)
 
-    return _svg(draw, "radii", (6.4, 3.2))
+    return Drawing("radii", draw, (6.4, 3.2)).embedded()
 
 
 def _finish(panel: Axes) -> None:
     panel.yaxis.set_major_locator(MaxNLocator(integer=True))
     panel.legend()
-
-
-def _svg(draw: Callable[[Figure], None], name: str, inches: tuple[float, float]) -> str:
-    """Draw a figure and return it as an SVG element, the same for the same numbers."""
-    with rc_context({**_STYLE, "svg.hashsalt": name}):
-        figure = Figure(figsize=inches, layout="constrained")
-        figure.patch.set_visible(False)
-        draw(figure)
-        stream = io.StringIO()
-        figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
-    text = stream.getvalue()
-    text = text[text.index("<svg") :].replace(_INK, "currentColor")
-    # Drawings on one page must not share the names of their parts.
-    return re.sub(r"""( id="|="#|url\(#)""", rf"\1{name}-", text)

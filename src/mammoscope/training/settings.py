@@ -6,6 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from mammoscope.core.contract import InputSpec
+from mammoscope.models.facts import VALUE_RANGES
 from mammoscope.models.heads import head_of
 from mammoscope.training import optimisers
 from mammoscope.training.augment import AugmentSettings
@@ -16,7 +17,6 @@ from mammoscope.training.mixup import MixupSettings
 from mammoscope.training.rates import RateSettings
 from mammoscope.training.sampling import SamplingSettings
 from mammoscope.training.start import StartSettings
-from mammoscope.training.tile_input import VALUE_RANGES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from mammoscope.core.contract import InputSpec, ModelContract
 from mammoscope.core.errors import ContractError, TrainingError, WeightsError
+from mammoscope.models.transfer import load_features
 from mammoscope.models.weights import HEADER_KEY
 from mammoscope.training.checkpoint import (
     NETWORK,
@@ -24,6 +25,7 @@ from mammoscope.training.checkpoint import (
     restore,
     save_checkpoint,
 )
+from mammoscope.training.tile_input import SPACING_TOLERANCE
 
 OUTPUT_LAYER = "logits"
 DENSE_LAYERS = ("fc", "bn_fc", OUTPUT_LAYER)
@@ -40,6 +42,8 @@ class Keep(StrEnum):
     ALL = "all"
     RUN = "run"
     """Everything of a run's checkpoint, optimiser, step and history too: the paper's `-r`."""
+    IMAGENET = "imagenet"
+    """Published ImageNet features of the networks that have some; all but the output layer."""
 
 
 class Freeze(StrEnum):
@@ -54,12 +58,32 @@ class Freeze(StrEnum):
 class StartSettings:
     """Start from weights of another run, and freeze some.
 
-    `weights` is a weight file with its contract, or the checkpoint of a run.
+    `weights` is a weight file with its contract, or the checkpoint of a run; with ImageNet features
+    a file of them, or None for those that are installed.
     """
 
     weights: str | None = None
     keep: Keep = Keep.ALL_BUT_OUTPUT
     freeze: Freeze = Freeze.NOTHING
+
+
+def begin(
+    network: nn.Module, settings: StartSettings, spec: InputSpec, targets: tuple[str, ...]
+) -> None:
+    """Put the weights into a network that the settings name; random ones stay where they name none.
+
+    Going on with a run is left to `take_up`, which needs the optimiser too.
+
+    Raises
+    ------
+    MammoscopeError
+        When the weights cannot be had or do not fit, see `take_weights` and
+        `mammoscope.models.transfer.load_features`.
+    """
+    if settings.keep is Keep.IMAGENET:
+        load_features(network, settings.weights)
+    elif settings.weights is not None and settings.keep is not Keep.RUN:
+        take_weights(network, Path(settings.weights), settings.keep, spec, targets)
 
 
 def take_weights(
@@ -202,6 +226,15 @@ def _check_contract(
             f"{contract.input.value_range[1]:g}, and the run feeds {spec.value_range[0]:g} to "
             f"{spec.value_range[1]:g}; set input.scaling to theirs."
         )
+    # Features may be taken to another spacing on purpose, a whole network not.
+    if (
+        targets is not None
+        and abs(contract.input.spacing_mm / spec.spacing_mm - 1) > SPACING_TOLERANCE
+    ):
+        raise ContractError(
+            f"{path}: these weights take {contract.input.spacing_mm:.4g} mm a pixel, and the tiles "
+            f'have {spec.spacing_mm:.4g}; use tiles of that spacing, or keep = "all-but-output".'
+        )
     if targets is not None and contract.output.targets != targets:
         raise ContractError(
             f"{path}: these weights answer {', '.join(contract.output.targets)}, and the run asks "
@@ -223,7 +256,7 @@ def _is_kept(name: str, keep: Keep) -> bool:
             return not _is_dense(name)
         case Keep.ALL_BUT_OUTPUT:
             return not _is_output(name)
-        case Keep.ALL | Keep.RUN:
+        case Keep.ALL | Keep.RUN | Keep.IMAGENET:
             return True
 
 

@@ -12,21 +12,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mammoscope.core.contract import InputSpec, ModelContract
-from mammoscope.core.errors import ContractError, ShapeError, SpacingError
+from mammoscope.core.contract import InputSpec
+from mammoscope.core.errors import ContractError
+from mammoscope.models.facts import VALUE_RANGES, WHITE
 from mammoscope.tiles.store import TileSet
 
 GREY_RULE = "as-stored"
-WHITE = 255.0
-PAPER_MEAN = 104.1353
-"""Mean grey level of the author's training tiles, which 1.0.0.45 and .46 subtract."""
-VALUE_RANGES = {
-    "raw": (0.0, WHITE),
-    "unit": (0.0, 1.0),
-    "centred": (-PAPER_MEAN / WHITE, (WHITE - PAPER_MEAN) / WHITE),
-}
-"""What black and white become under each scaling."""
+
+
 SPACING_TOLERANCE = 0.05
+"""Spacings are the same where they differ by no more than this share."""
 
 
 def tile_spec(scaling: str, spacing_mm: float, contrast: float = 1.0) -> InputSpec:
@@ -103,33 +98,6 @@ def with_contrast(images: Tensor, factor: float) -> Tensor:
     means = images.double().mean(dim=(1, 2, 3), keepdim=True).float()
     moved = (images - means) * factor + means
     return torch.floor(moved * ((WHITE + 0.5) / WHITE)).clamp(0, WHITE)
-
-
-def check_tiles(contract: ModelContract, tiles: TileSet, side_px: int | None) -> None:
-    """Refuse tiles that a model's contract does not fit.
-
-    Parameters
-    ----------
-    side_px : side that the network needs; None where it takes any
-
-    Raises
-    ------
-    ShapeError, SpacingError
-        When the tiles have another side or another spacing.
-    """
-    side = tiles.shards[0].shape[1]
-    if side_px is not None and side != side_px:
-        raise ShapeError(
-            f"{tiles.folder}: its tiles have {side} x {side} pixels, and {contract.architecture} "
-            f"takes {side_px} x {side_px}; build tiles of that side."
-        )
-    found = spacing_of(tiles)
-    wanted = contract.input.spacing_mm
-    if found is not None and abs(found / wanted - 1) > SPACING_TOLERANCE:
-        raise SpacingError(
-            f"{tiles.folder}: its tiles have {found:.4g} mm a pixel, and the contract of "
-            f"{contract.name} asks for {wanted:.4g}; use tiles of that spacing."
-        )
 
 
 def spacing_of(tiles: TileSet) -> float | None:

@@ -222,9 +222,7 @@ def prepare(settings: TileSettings, tiles: TileSet) -> Prepared:
     )
     network = _built(settings, len(head.targets))
     check_side(network, facts, tiles, len(head.targets))
-    if settings.start.weights is not None and settings.start.keep is not start.Keep.RUN:
-        path = Path(settings.start.weights)
-        start.take_weights(network, path, settings.start.keep, spec, head.targets)
+    start.begin(network, settings.start, spec, head.targets)
     start.freeze(network, settings.start.freeze)
     device = device_of(settings.device)
     network = zoo.channels_last(network.to(device))
