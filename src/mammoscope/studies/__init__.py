@@ -1,1 +1,0 @@
-"""The experiments of the paper as programs over the layers below."""
