@@ -5,10 +5,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from mammoscope.training.augment import AugmentSettings
-from mammoscope.training.losses import LossSettings, tile_loss
-from mammoscope.training.mixup import MixupSettings
-from mammoscope.training.sampling import SamplingSettings
 from sklearn import metrics
 from torch import nn
 
@@ -19,7 +15,11 @@ from mammoscope.models.heads import HEADS
 from mammoscope.tiles.store import load_tiles, write_tiles
 from mammoscope.tiles.tile import CLASSES, NORMAL, Tile
 from mammoscope.training import tile_task
+from mammoscope.training.augment import AugmentSettings
 from mammoscope.training.guard import scale_alarm
+from mammoscope.training.losses import LossSettings, tile_loss
+from mammoscope.training.mixup import MixupSettings
+from mammoscope.training.sampling import SamplingSettings
 from mammoscope.training.settings import TileSettings
 from mammoscope.training.tile_input import network_input, tile_spec
 from mammoscope.training.tile_task import Penalty, TileTask, answers_of, figures_of
