@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from mammoscope.core.contract import (
@@ -13,6 +14,16 @@ from mammoscope.core.contract import (
     OutputSpec,
 )
 from mammoscope.core.errors import WeightsError
+
+ISOTONIC = Calibration(
+    kind="isotonic",
+    points=((0.2, 0.0), (0.5, 0.5), (0.7, 0.5)),
+    fitted_on="folds",
+    meaning="malignant",
+)
+TEMPERATURE = Calibration(
+    kind="temperature", slope=0.5, intercept=0.0, fitted_on="folds", meaning="breast"
+)
 
 
 def make_contract(**changes):
@@ -49,8 +60,9 @@ def changed(contract, change):
         make_contract(),
         make_contract(operating_point=None, calibration=None, breast_calibration=None),
         make_contract(limits=(), origin={}, figures={}),
+        make_contract(calibration=ISOTONIC, breast_calibration=TEMPERATURE),
     ],
-    ids=["everything", "no calibration", "bare"],
+    ids=["everything", "no calibration", "bare", "other calibrations"],
 )
 def test_a_contract_comes_back_as_it_was_written(contract):
     assert ModelContract.from_json(contract.to_json()) == contract
@@ -83,6 +95,10 @@ def test_a_newer_schema_is_refused_by_name():
         lambda v: v.update(surprise=1),
         lambda v: v.update(operating_point=[0.5]),
         lambda v: v.update(calibration={"slope": 1}),
+        lambda v: v["calibration"].update(kind="isotonic"),
+        lambda v: v["calibration"].update(kind="magic"),
+        lambda v: v["calibration"].update(points=[[0.1]]),
+        lambda v: v["calibration"].pop("slope"),
     ],
 )
 def test_a_contract_with_a_part_lost_or_added_is_refused(change):
@@ -94,3 +110,62 @@ def test_a_contract_with_a_part_lost_or_added_is_refused(change):
 def test_text_that_is_no_contract_is_refused(text):
     with pytest.raises(WeightsError, match="cannot be read"):
         ModelContract.from_json(text)
+
+
+def test_a_contract_of_before_there_were_kinds_is_read_as_platts():
+    def as_of_old(values):
+        for name in ("calibration", "breast_calibration"):
+            del values[name]["kind"]
+            del values[name]["points"]
+
+    assert ModelContract.from_json(changed(make_contract(), as_of_old)) == make_contract()
+
+
+def test_platts_probabilities_are_as_by_hand():
+    plain = Calibration(slope=1.0, intercept=0.0, fitted_on="", meaning="")
+    assert plain.probabilities([0.0, 0.3, 1.0]) == pytest.approx([1e-6, 0.3, 1 - 1e-6])
+    # logit(.9) is log 9: twice that less log 9 is log 9 again; .5 has logit 0.
+    steep = Calibration(slope=2.0, intercept=-np.log(9), fitted_on="", meaning="")
+    assert steep.probabilities([0.9, 0.5]) == pytest.approx([0.9, 0.1])
+
+
+def test_half_the_logit_is_a_temperature_of_two():
+    # The odds of .9 are 9; their root is 3.
+    assert TEMPERATURE.probabilities([0.9, 0.5]) == pytest.approx([0.75, 0.5])
+    assert TEMPERATURE.numbers == "temperature 2.000"
+
+
+def test_isotonic_is_straight_between_points_and_flat_outside():
+    asked = [0.0, 0.2, 0.35, 0.6, 0.7, 1.0]
+    assert ISOTONIC.probabilities(asked) == pytest.approx([0, 0, 0.25, 0.5, 0.5, 0.5])
+    assert ISOTONIC.numbers == "isotonic, 3 points"
+
+
+def test_steep_slopes_neither_overflow_nor_round_to_nothing():
+    steep = Calibration(slope=100.0, intercept=0.0, fitted_on="", meaning="")
+    low, high = steep.probabilities([0.001, 1.0])
+    assert 0 < low < 1e-200
+    assert high == 1.0
+
+
+@pytest.mark.parametrize("score", [-0.1, 1.1, float("nan")])
+def test_a_score_outside_its_range_has_no_probability(score):
+    with pytest.raises(ValueError, match="lie in"):
+        TEMPERATURE.probabilities([score])
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kind": "temperature", "slope": 0.0, "intercept": 0.0},
+        {"kind": "temperature", "slope": 1.0, "intercept": 0.1},
+        {"kind": "isotonic", "points": ((0.5, 0.1), (0.4, 0.2))},
+        {"kind": "isotonic", "points": ((0.4, 0.3), (0.5, 0.2))},
+        {"kind": "isotonic", "points": ((0.4, 0.3), (0.5, 1.2))},
+        {"kind": "isotonic", "points": ((0.4, 0.3),), "slope": 1.0, "intercept": 0.0},
+        {"kind": "platt", "points": ((0.4, 0.3),)},
+    ],
+)
+def test_numbers_that_make_no_calibration_are_refused(wrong):
+    with pytest.raises(ValueError, match="calibration"):
+        Calibration(fitted_on="", meaning="", **wrong)

@@ -4,11 +4,21 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from scipy.special import logit
+from scipy.optimize import minimize_scalar
+from scipy.special import expit, logit
+from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from mammoscope.core.errors import ArchiveError, TrainingError
-from mammoscope.evaluation.calibrate import apply_platt, choose_threshold, fit_platt
+from mammoscope.core.errors import ArchiveError, TrainingError, UnknownNameError
+from mammoscope.core.vocabulary import Split
+from mammoscope.evaluation.calibrate import (
+    Ground,
+    apply_platt,
+    choose_threshold,
+    fit_calibration,
+    fit_platt,
+    fit_temperature,
+)
 from mammoscope.evaluation.froc import sensitivity_at
 
 
@@ -157,3 +167,90 @@ def test_a_threshold_needs_scans_that_can_show_false_positives(make_outcome, mak
 def test_a_negative_rate_is_refused(two_scans, rate):
     with pytest.raises(ValueError, match="rate"):
         choose_threshold(two_scans, rate)
+
+
+VALIDATION = Ground(split=Split.VALIDATION, fitted_on="somewhere", meaning="something")
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_temperature_is_the_one_that_a_search_finds(seed):
+    rng = np.random.default_rng(seed)
+    scores = rng.beta(1, 1, 300)
+    labels = rng.random(300) < expit(logit(scores) / 2.5)
+
+    def loss(temperature):
+        linear = logit(scores) / temperature
+        return -(labels * linear - np.logaddexp(0, linear)).sum()
+
+    found = minimize_scalar(loss, bounds=(0.1, 50), method="bounded", options={"xatol": 1e-9})
+    assert fit_temperature(scores, labels) == pytest.approx(found.x, rel=1e-4)
+
+
+def test_a_temperature_by_hand():
+    # Scores of .9 that are right three times in four: logit(.9) / T = logit(.75), so T = 2.
+    scores = [0.9] * 4 + [0.1] * 4
+    labels = [1, 1, 1, 0, 0, 0, 0, 1]
+    assert fit_temperature(scores, labels) == pytest.approx(np.log(9) / np.log(3))
+
+
+@pytest.mark.parametrize(
+    ("scores", "labels", "reason"),
+    [
+        ([0.6, 0.7], [1, 1], "one class"),
+        ([0.6, 0.7, 0.2], [1, 1, 0], "part the two classes at 0.5"),
+        ([0.6, 0.7, 0.2], [0, 0, 1], "wrong way round"),
+        ([0.5, 0.5, 0.5], [0, 0, 1], "do not rise"),
+    ],
+)
+def test_what_no_temperature_fits_is_refused(scores, labels, reason):
+    with pytest.raises(TrainingError, match=reason):
+        fit_temperature(scores, labels)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_isotonic_probabilities_are_scikit_learns(seed):
+    rng = np.random.default_rng(seed)
+    # Rounded scores make ties.
+    scores = np.round(rng.beta(2, 3, 200), 6 - seed)
+    labels = rng.random(200) < scores
+    theirs = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip").fit(scores, labels)
+    ours = fit_calibration("isotonic", scores, labels, VALIDATION)
+    asked = np.concatenate([scores, rng.random(500), [0, 1]])
+    assert ours.probabilities(asked) == pytest.approx(theirs.predict(asked), abs=1e-9)
+
+
+@pytest.mark.parametrize("kind", ["platt", "temperature", "isotonic"])
+def test_a_calibration_never_turns_the_order_of_scores_round(kind):
+    scores, labels = _cohort(2)
+    fitted = fit_calibration(kind, scores, labels, VALIDATION)
+    probabilities = fitted.probabilities(np.linspace(0, 1, 1001))
+    assert (np.diff(probabilities) >= 0).all()
+    assert 0 <= probabilities[0] <= probabilities[-1] <= 1
+    assert (fitted.kind, fitted.fitted_on, fitted.meaning) == (kind, "somewhere", "something")
+
+
+def test_platt_through_the_contract_is_platt_by_itself():
+    scores, labels = _cohort(2)
+    fitted = fit_calibration("platt", scores, labels, VALIDATION)
+    assert fitted.probabilities(scores) == pytest.approx(
+        apply_platt(scores, *fit_platt(scores, labels)), abs=1e-12
+    )
+
+
+@pytest.mark.parametrize("kind", ["platt", "temperature", "isotonic"])
+@pytest.mark.parametrize(("split", "why"), [(Split.TEST, "flatter"), (Split.TRAIN, "too sure")])
+def test_only_validation_patients_may_calibrate(kind, split, why):
+    scores, labels = _cohort(0)
+    ground = Ground(split=split, fitted_on="the wrong ones", meaning="something")
+    with pytest.raises(TrainingError, match=rf"the wrong ones.*{why}.*validation split"):
+        fit_calibration(kind, scores, labels, ground)
+
+
+def test_an_unknown_kind_is_refused_with_the_known():
+    with pytest.raises(UnknownNameError, match="isotonic"):
+        fit_calibration("isotonc", [0.1, 0.2], [0, 1], VALIDATION)
+
+
+def test_isotonic_needs_both_classes():
+    with pytest.raises(TrainingError, match="one class"):
+        fit_calibration("isotonic", [0.1, 0.2], [1, 1], VALIDATION)

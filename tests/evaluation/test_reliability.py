@@ -4,30 +4,24 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sklearn.metrics import brier_score_loss
+from scipy import stats
 
 from mammoscope.core.contract import Calibration
 from mammoscope.core.vocabulary import Pathology
 from mammoscope.evaluation.reliability import (
-    brier_values,
     calibration_error,
     calibration_error_figure,
     calibration_section,
     equal_mass_bins,
     errors_if_calibrated,
     found_lesions,
+    probability_section,
     reliability,
+    reliability_with_intervals,
 )
 
 PLAIN = Calibration(slope=1.0, intercept=0.0, fitted_on="somewhere", meaning="something")
 rows = st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=2, max_size=50)
-
-
-def test_the_brier_score_is_scikit_learns():
-    rng = np.random.default_rng(0)
-    probabilities, labels = rng.random(100), rng.random(100) < 0.3
-    ours = brier_values(probabilities, labels).mean()
-    assert ours == pytest.approx(brier_score_loss(labels, probabilities))
 
 
 def test_the_calibration_error_is_as_by_hand():
@@ -120,3 +114,45 @@ def test_the_section_measures_breasts_and_lesions(make_cohort):
 def test_without_calibration_or_proof_there_is_no_section(make_cohort, make_outcome):
     assert calibration_section(make_cohort(10, 0), (None, None), 100, 0) is None
     assert calibration_section([make_outcome()], (PLAIN, PLAIN), 100, 0) is None
+
+
+def test_bins_carry_the_interval_of_their_share():
+    rng = np.random.default_rng(0)
+    probabilities = rng.random(400)
+    labels = rng.random(400) < probabilities
+    labels[np.argsort(probabilities)[:40]] = False
+    patients = [str(i) for i in range(400)]
+    bins = reliability_with_intervals(probabilities, labels, patients, (200, 0))
+    assert [(b.n, b.n_patients) for b in bins] == [(40, 40)] * 10
+    # None of the lowest forty is positive: Clopper-Pearson's upper end.
+    assert (bins[0].share_positive, bins[0].low) == (0.0, 0.0)
+    assert bins[0].high == pytest.approx(stats.beta.ppf(0.975, 1, 40))
+    # One of ten may miss its truth by chance.
+    held = [b.low <= b.mean_probability <= b.high for b in bins[1:]]
+    assert sum(held) >= 8
+
+
+def test_a_bin_of_one_patient_has_no_interval():
+    bins = reliability_with_intervals([0.2, 0.2, 0.9], [0, 1, 1], ["a", "a", "b"], (60, 0))
+    assert bins[0].share_positive == 0.5
+    assert (bins[0].low, bins[0].high, bins[0].n_patients) == (None, None, 1)
+
+
+def test_isotonic_calibrations_are_applied_as_the_contract_says(make_cohort):
+    flat = Calibration(
+        kind="isotonic", points=((0.5, 2 / 3),), fitted_on="somewhere", meaning="something"
+    )
+    section = calibration_section(make_cohort(60, 0), (flat, None), 100, 0)["breasts"]
+    assert section["kind"] == "isotonic"
+    # Of the patients with a finding a third each is benign, high risk and malignant; all are told
+    # 2/3: squared errors (1/9 + 4/9 + 4/9) / 3.
+    assert section["brier"]["value"] == pytest.approx(1 / 3)
+    assert section["brier_parts"]["resolution"]["value"] == pytest.approx(0)
+    assert section["brier_parts"]["reliability"]["value"] == pytest.approx(1 / 9)
+    assert len(section["reliability"]) == 1
+
+
+@pytest.mark.parametrize("wrong", [[], [1.1], [np.nan]])
+def test_probabilities_that_are_none_are_refused(wrong):
+    with pytest.raises(ValueError, match="must lie in"):
+        probability_section(wrong, [True] * len(wrong), ["a"] * len(wrong), (60, 0))

@@ -20,10 +20,13 @@ SECTIONS = (
     "breasts",
     "patients",
     "froc",
+    "jafroc",
     "pointing_game",
     "calibration",
     "operating_points",
+    "called_back",
     "strata",
+    "strata_rule",
 )
 PLAIN = Calibration(slope=1.0, intercept=0.0, fitted_on="somewhere", meaning="something")
 
@@ -80,6 +83,8 @@ def test_a_threshold_changes_no_other_figure(make_cohort):
     )
     assert plain.pop("operating_points") == []
     assert len(with_point.pop("operating_points")) == 1
+    assert plain.pop("called_back") is None
+    assert with_point.pop("called_back")["threshold"] == 0.4
     assert plain == with_point
 
 
@@ -119,6 +124,7 @@ def test_an_archive_without_places_has_neither_froc_nor_pointing_game(make_outco
     ]
     summary = summarise(outcomes, resamples=60, threshold=0.5)
     assert summary["froc"] is None
+    assert summary["jafroc"] is None
     assert summary["pointing_game"] is None
     assert summary["operating_points"][0]["specificity"]["value"] == 0.0
     json.dumps(summary, allow_nan=False)
@@ -132,6 +138,12 @@ def test_calibrations_of_breasts_and_lesions_are_told_apart(make_cohort):
     of_lesions = summarise(outcomes, resamples=60, lesion_calibration=PLAIN)["calibration"]
     assert of_lesions["breasts"] is None
     assert of_lesions["lesions"]["fitted_on"] == "somewhere"
+
+
+def test_what_is_too_small_is_said(make_cohort):
+    rule = summarise(make_cohort(10, 0), resamples=60)["strata_rule"]
+    assert "fewer than 20 patients" in rule
+    assert "fewer than 10 units" in rule
 
 
 def test_joining_is_named(make_cohort):

@@ -127,3 +127,33 @@ def test_an_archive_of_which_nothing_can_be_read_is_an_error(tmp_path, write_sca
         scan.path.unlink()
     with pytest.raises(ArchiveError, match="no scan of made could be read"):
         evaluate(model, archive)
+
+
+def test_what_pages_draw_is_there_and_agrees_with_the_figures(tmp_path, write_scan, model):
+    found = evaluate(model, make_archive(tmp_path, write_scan, 8), resamples=50)
+    curves = found["curves"]["scans: any finding against none"]
+    # The spots score .9 and all else next to nothing: both thresholds call right.
+    assert [point["confusion"] for point in curves["points"]] == [[[4, 0], [0, 4]]]
+    calls = found["at_threshold"]["scans: any finding against none"]
+    assert (calls["recall"]["value"], calls["specificity"]["value"]) == (1.0, 1.0)
+    assert calls["majority"]["value"] == 0.5
+    assert found["threshold"] == {"value": 0.5, "chosen_by": "made", "on_test": False}
+    assert {one["error"] for one in found["worst"]} == {"scored low", "scored high"}
+
+
+def test_a_model_trained_on_the_archive_is_warned_of(tmp_path, write_scan, model):
+    archive = make_archive(tmp_path, write_scan, 4)
+    warned = evaluate(model, archive, resamples=50)["warnings"]
+    assert "was trained on made" in warned[0]
+    assert "threshold was chosen by: made" in warned[1]
+    other = replace(archive, name="another")
+    assert evaluate(model, other, resamples=50)["warnings"] == []
+
+
+def test_without_a_threshold_or_without_free_scans_nothing_is_called(tmp_path, write_scan, model):
+    archive = make_archive(tmp_path, write_scan, 4)
+    plain = replace(model, contract=replace(model.contract, operating_point=None))
+    found = evaluate(plain, archive, resamples=50)
+    assert (found["at_threshold"], found["threshold"]) == (None, None)
+    marked = replace(archive, records=tuple(s for s in archive.scans() if s.findings))
+    assert evaluate(model, marked, resamples=50)["at_threshold"] is None

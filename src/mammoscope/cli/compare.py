@@ -1,8 +1,7 @@
 """`mammoscope compare`: two or more sets of scores set against each other."""
 
-import csv
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import isfinite, isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -10,13 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mammoscope.cli.console import busy, print_table, tell
-from mammoscope.core.errors import (
-    AnnotationError,
-    BadValueError,
-    CorruptFileError,
-    LayoutError,
-    MissingFileError,
-)
+from mammoscope.core.errors import BadValueError, LayoutError, MissingFileError
 
 if TYPE_CHECKING:
     from mammoscope.evaluation.compare import Comparison, Pair
@@ -24,8 +17,6 @@ if TYPE_CHECKING:
 
 SCORES = "scores.csv"
 EVALUATION = "evaluation.json"
-TRUTHS = {"1": True, "true": True, "0": False, "false": False}
-NAMES_OF_ID = ("scan_id", "file", "id")
 
 
 def compare(
@@ -109,24 +100,16 @@ def _short_name(path: Path) -> str:
 
 
 def _read(path: Path, name: str, threshold: float) -> "Scored":
-    import numpy as np
-
     from mammoscope.evaluation.differences import Scored
+    from mammoscope.evaluation.scores import read_scores
 
-    table = _table(path)
-    rows = _rows(table)
-    ids = [row[0] for row in rows]
-    twice = {key for key in ids if ids.count(key) > 1} if len(set(ids)) < len(ids) else set()
-    if twice:
-        raise AnnotationError(
-            f"{table}: {min(twice)} is given {ids.count(min(twice))} times; keep one row a scan."
-        )
+    read = read_scores(_table(path))
     return Scored(
         name=name,
-        ids=tuple(ids),
-        patients=tuple(row[1] for row in rows),
-        scores=np.array([row[2] for row in rows], dtype=np.float64),
-        truth=np.array([row[3] for row in rows], dtype=bool),
+        ids=read.ids,
+        patients=read.patients,
+        scores=read.scores,
+        truth=read.truth,
         threshold=threshold,
     )
 
@@ -144,54 +127,6 @@ def _table(path: Path) -> Path:
             "table of scores."
         )
     return table
-
-
-def _rows(table: Path) -> list[tuple[str, str, float, bool]]:
-    """Read scan, patient, score and truth of each row."""
-    try:
-        with table.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.DictReader(stream, strict=True)
-            columns = _columns(table, reader.fieldnames or ())
-            rows = [_row(table, reader.line_num, row, columns) for row in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise CorruptFileError(
-            f"{table}: this is no table of comma-separated text ({error}); give a CSV file."
-        ) from error
-    if not rows:
-        raise LayoutError(f"{table}: the table holds no scan; give one row a scan.")
-    return rows
-
-
-def _columns(table: Path, given: Sequence[str]) -> tuple[str, str, str, str]:
-    key = next((name for name in NAMES_OF_ID if name in given), None)
-    missing = [name for name in ("patient_id", "score", "truth") if name not in given]
-    if key is None or missing:
-        wanted = [*([] if key else ["scan_id"]), *missing]
-        raise LayoutError(
-            f"{table}: there is no column {', '.join(wanted)}; a table of scores has scan_id, "
-            "patient_id, score and truth."
-        )
-    return key, "patient_id", "score", "truth"
-
-
-def _row(
-    table: Path, line: int, row: Mapping[str, str], columns: tuple[str, str, str, str]
-) -> tuple[str, str, float, bool]:
-    key, patient, score, truth = ((row[name] or "").strip() for name in columns)
-    where = f"{table}, line {line}"
-    if not key or not patient:
-        raise AnnotationError(f"{where}: the scan or its patient is not named; fill both in.")
-    try:
-        value = float(score)
-    except ValueError:
-        value = float("nan")
-    if not 0 <= value <= 1:
-        raise AnnotationError(f"{where}: the score {score!r} is no number from 0 to 1; mend it.")
-    if truth.lower() not in TRUTHS:
-        raise AnnotationError(
-            f"{where}: the truth {truth!r} is neither 0 nor 1; leave out scans without a truth."
-        )
-    return key, patient, value, TRUTHS[truth.lower()]
 
 
 def _told(read: "Sequence[Scored]", resamples: int, seed: int) -> dict[str, Any]:

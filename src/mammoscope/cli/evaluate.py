@@ -1,25 +1,93 @@
-"""`mammoscope evaluate`: a model measured on an archive, every figure with its interval."""
+"""`mammoscope evaluate`: a model on an archive, or anybody's scores, figures with intervals."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mammoscope.cli.console import counting, make_console, print_table, tell_failures, with_interval
+from mammoscope.cli.console import counting, tell_failures
+from mammoscope.core.errors import BadValueError, CorruptFileError
+
+if TYPE_CHECKING:
+    from mammoscope.archives.archive import Archive
+    from mammoscope.core.contract import ModelContract
+
+    Progress = Callable[[int, int], None]
 
 
 def evaluate(
-    model: Annotated[str, typer.Argument(help="A shipped model's name, or a weight file.")],
+    model: Annotated[
+        str | None, typer.Argument(help="A shipped model's name, or a weight file.")
+    ] = None,
     archive: Annotated[
-        tuple[str, Path], typer.Option(metavar="NAME DIR", help="Archive, and its folder.")
-    ],
+        tuple[str, Path] | None,
+        typer.Option(metavar="NAME DIR", help="Archive, and its folder."),
+    ] = None,
+    scores: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Measure these scores (CSV: scan_id, patient_id, score, truth), not a model.",
+        ),
+    ] = None,
+    detections: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Places that belong to the scores (CSV: scan_id, row, column, score), for FROC; "
+            "needs --archive.",
+        ),
+    ] = None,
+    again: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="FILE", help="Make the page of this evaluation.json, measure nothing."
+        ),
+    ] = None,
+    public_split: Annotated[
+        str | None,
+        typer.Option(metavar="NAME[:PART]", help="Measure the patients of a frozen public split."),
+    ] = None,
+    trained_on: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Patients who were trained on (ids, a CSV, or a division by `tiles split`): "
+            "refused where one of them is measured.",
+        ),
+    ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Measure them all the same; every page says so.")
+    ] = False,
+    threshold: Annotated[
+        str,
+        typer.Option(
+            metavar="T", help="Of scores: a number, or youden, recall=R or specificity=S."
+        ),
+    ] = "0.5",
+    validation: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Scores of other patients that choose the threshold."),
+    ] = None,
+    audit: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="audit.json of what is measured, for the page."),
+    ] = None,
     json_to: Annotated[
         str | None,
         typer.Option(
-            "--json", metavar="FILE", help="Write evaluation.json there; '-' prints it alone."
+            "--json",
+            metavar="FILE",
+            help="Write evaluation.json there and scores.csv beside it; '-' prints it alone.",
         ),
+    ] = None,
+    page: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a page (HTML) that holds all of it.")
+    ] = None,
+    figures: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Write the drawings there as SVG and PNG.")
     ] = None,
     limit: Annotated[
         int | None, typer.Option(min=1, help="Measure only so many patients, the first by id.")
@@ -35,84 +103,143 @@ def evaluate(
     ] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
 ) -> None:
-    """Measure a model on an archive.
+    """Measure a model on an archive, or anybody's scores.
 
     Ends with 0 when all scans were read and 1 when some could not be.
     """
-    from mammoscope.archives.open import open_archive
-    from mammoscope.models.weights import load_model
-    from mammoscope.read.evaluate import evaluate as measure
+    from mammoscope.cli.evaluate_out import Places, put
+    from mammoscope.cli.evaluate_scores import Asked, measure_scores, read_evaluation
 
-    name, folder = archive
-    opened, loaded = open_archive(name, folder), load_model(model)
-    with counting(f"Measuring on {name}") as progress:
-        measured = measure(
-            loaded,
-            opened,
-            resamples=resamples,
-            seed=seed,
-            limit=limit,
-            spacing_um=spacing_um,
-            progress=progress,
+    _check_one({"MODEL": model, "--scores": scores, "--from": again})
+    places = Places(json_to, page, figures)
+    given = _given(archive, public_split, limit)
+    if again is not None:
+        measured = read_evaluation(again)
+        try:
+            put(measured, places, str(again), given, run=again.parent / "run")
+        except (KeyError, TypeError, AttributeError) as error:
+            raise CorruptFileError(
+                f"{again}: a part of it is not as evaluate writes it ({error}); measure again."
+            ) from error
+        return
+    draws = (resamples, seed)
+    tables: dict[str, str] = {}
+    if scores is not None:
+        asked = Asked(
+            scores=scores,
+            detections=detections,
+            threshold=threshold,
+            validation=validation,
+            public_split=public_split,
+            trained_on=trained_on,
+            force=force,
         )
-    _put(measured, json_to, f"{model} on {name}")
+        measured = measure_scores(asked, given, draws)
+        title = str(scores)
+    else:
+        if given is None or model is None:
+            raise BadValueError("A model needs --archive NAME DIR, whose scans it is measured on.")
+        measured, tables = _of_model(model, given, (trained_on, force), draws, spacing_um)
+        title = f"{model} on {given.name}"
+    _add(measured, audit, public_split)
+    put(measured, places, title, given, tables)
     failures = measured.get("dataset", {}).get("failures") or {}
     tell_failures(failures)
     if failures:
         raise typer.Exit(1)
 
 
-def _put(measured: Mapping[str, Any], json_to: str | None, title: str) -> None:
-    text = json.dumps(measured, indent=1, allow_nan=False)
-    if json_to == "-":
-        print(text)
-        return
-    if json_to is not None:
-        from mammoscope.formats.files import write_atomic
-
-        write_atomic(Path(json_to), text + "\n")
-    columns = ("figure", "value (95 % interval)", "n", "patients")
-    print_table(title, columns, figure_rows(measured))
-    if measured.get("dataset", {}).get("trained_on"):
-        make_console().print(
-            "Note: the model was trained on this archive, or on one with films of the same "
-            "patients; what it scores here says nothing about patients that it has not seen.",
-            soft_wrap=True,
+def _check_one(ways: Mapping[str, Any]) -> None:
+    chosen = [name for name, value in ways.items() if value is not None]
+    if len(chosen) != 1:
+        said = " and ".join(chosen) if chosen else "nothing"
+        raise BadValueError(
+            f"Name a model, --scores FILE or --from FILE to measure, one of them: {said} was given."
         )
 
 
-def figure_rows(measured: Mapping[str, Any]) -> list[tuple[str, ...]]:
-    """Rows of the short table: the figures of `evaluation.json` but those of groups of findings."""
-    rows: list[tuple[str, ...]] = []
-    for section in ("scans", "breasts", "patients"):
-        _collect(measured.get(section), section, rows)
-    _collect((measured.get("froc") or {}).get("points"), "froc", rows)
-    _collect(measured.get("pointing_game"), "pointing game", rows)
-    _collect(measured.get("operating_points"), "marks", rows)
-    return rows
+def _given(
+    archive: tuple[str, Path] | None, public_split: str | None, limit: int | None
+) -> "Archive | None":
+    """Open the archive, with the scans alone that are to be measured."""
+    if archive is None:
+        return None
+    from mammoscope.archives.open import open_archive
+
+    name, folder = archive
+    opened = open_archive(name, folder)
+    if public_split is not None:
+        from mammoscope.evaluation.public_splits import split_and_part
+
+        split, part = split_and_part(public_split)
+        opened = replace(opened, records=split.chosen(opened.scans(), part))
+    if limit is not None:
+        patients = sorted({scan.patient_id for scan in opened.scans()})[:limit]
+        kept = tuple(scan for scan in opened.scans() if scan.patient_id in patients)
+        opened = replace(opened, records=kept)
+    return opened
 
 
-def _collect(part: Any, name: str, rows: list[tuple[str, ...]]) -> None:
-    """Walk down to the figures: a figure is what has a value, a low and a high end."""
-    if isinstance(part, list):
-        for item in part:
-            _collect(item, name + _mark(item), rows)
-    if not isinstance(part, Mapping):
-        return
-    if {"value", "low", "high"} <= part.keys():
-        counts = (str(part.get(key, "-")) for key in ("n", "n_patients"))
-        rows.append((name, with_interval(part), *counts))
-        return
-    for key, value in part.items():
-        _collect(value, f"{name}: {key.replace('_', ' ')}", rows)
+def _of_model(
+    model: str,
+    archive: "Archive",
+    training: tuple[Path | None, bool],
+    draws: tuple[int, int],
+    spacing_um: float | None,
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """Measure a model; returns evaluation.json's content, and tables to write beside it by name."""
+    from mammoscope.cli.evaluate_scores import training_patients
+    from mammoscope.evaluation.scores import scores_text
+    from mammoscope.evaluation.trained_on import check_apart
+    from mammoscope.models.weights import load_model
+    from mammoscope.read.evaluate import evaluation_of, pass_over
+
+    loaded = load_model(model)
+    trained_on, force = training
+    said = []
+    if trained_on is not None:
+        trained, digest = training_patients(trained_on)
+        patients = [scan.patient_id for scan in archive.scans()]
+        said.append(check_apart(patients, trained, str(trained_on), force=force))
+        if digest is not None:
+            said.append(_other_division(loaded.contract, digest, trained_on))
+    with counting(f"Measuring on {archive.name}") as progress:
+        passed = pass_over(loaded, archive, spacing_um=spacing_um, progress=progress)
+    resamples, seed = draws
+    measured = evaluation_of(loaded, archive, passed, resamples=resamples, seed=seed)
+    warnings = [*filter(None, said), *(measured.get("warnings") or ())]
+    tables = {
+        "scores.csv": scores_text(passed.outcomes),
+        "scores-malignancy.csv": scores_text(passed.outcomes, malignant=True),
+    }
+    return measured | {"warnings": warnings}, {k: v for k, v in tables.items() if v is not None}
 
 
-def _mark(item: Any) -> str:
-    """Say what tells an item of a list from the others."""
-    if not isinstance(item, Mapping):
-        return ""
-    if isinstance(item.get("fp_per_scan"), int | float):
-        return f" at {item['fp_per_scan']:g} false positives a scan"
-    if "threshold" in item:
-        return f" at threshold {item['threshold']:.3f}"
-    return ""
+def _other_division(contract: "ModelContract", digest: str, file: Path) -> str | None:
+    """Say where a division is not the one that the model's contract names."""
+    known = contract.origin.get("split", "")
+    if not known or digest in known:
+        return None
+    return (
+        f"{file.name} is not the division that the model's contract names ({known[:60]}): who was "
+        "trained on may be others."
+    )
+
+
+def _add(measured: dict[str, Any], audit: Path | None, public_split: str | None) -> None:
+    """Set the verdict of the audit, and the frozen split with its digest."""
+    from mammoscope.cli.evaluate_scores import read_audit
+
+    dataset = dict(measured.get("dataset") or {})
+    if audit is not None:
+        dataset["audit_verdict"] = read_audit(audit)
+    if public_split is not None:
+        from mammoscope.evaluation.public_splits import split_and_part
+
+        split, part = split_and_part(public_split)
+        dataset |= {
+            "public_split": f"{split.name}:{part or 'all'}",
+            "public_split_digest": split.digest,
+        }
+    if dataset:
+        measured["dataset"] = dataset

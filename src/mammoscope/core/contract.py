@@ -10,9 +10,14 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
 from mammoscope.core.errors import WeightsError
 
 SCHEMA = "mammoscope.contract/1"
+CALIBRATION_KINDS = ("platt", "temperature", "isotonic")
+NEAREST_TO_ENDS = 1e-6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +72,79 @@ class OperatingPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Calibration:
-    """probability = sigmoid(slope * logit(score) + intercept) (Platt 1999), with its ground."""
+    """How a raw score becomes a probability, and on what ground.
 
-    slope: float
-    intercept: float
+    Attributes
+    ----------
+    slope, intercept : of "platt" (Platt 1999) and "temperature" (Guo et al. 2017; the slope is 1
+        over the temperature, the intercept 0): probability = sigmoid(slope * logit(score) +
+        intercept)
+    fitted_on : what the numbers were fitted on, in words
+    meaning : of what it is the probability, in words
+    kind : "platt", "temperature" or "isotonic"
+    points : of "isotonic" (Zadrozny & Elkan 2002): (score, probability), rising in the first and
+        never falling in the second; straight lines between, flat outside
+
+    Raises
+    ------
+    ValueError
+        When the kind is unknown, its numbers are missing or those of another kind are given.
+    """
+
+    slope: float | None = None
+    intercept: float | None = None
     fitted_on: str
     meaning: str
+    kind: str = "platt"
+    points: tuple[tuple[float, float], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.kind not in CALIBRATION_KINDS:
+            raise ValueError(f"no calibration is called {self.kind!r}")
+        is_line = self.slope is not None and self.intercept is not None
+        if is_line == bool(self.points) or is_line == (self.kind == "isotonic"):
+            raise ValueError(f"the numbers of a calibration by {self.kind} are incomplete")
+        if self.kind == "temperature" and (self.intercept != 0 or not (self.slope or 0) > 0):
+            raise ValueError("a calibration by temperature needs a slope above 0, intercept 0")
+        if self.points:
+            _check_points(np.array(self.points, dtype=np.float64))
+
+    def probabilities(self, scores: ArrayLike) -> NDArray[np.float64]:
+        """Turn raw scores into probabilities.
+
+        Parameters
+        ----------
+        scores : of any shape, in [0, 1]; with "platt" and "temperature" those nearer than
+            0.000001 to 0 or 1 are moved to there, as their logits are infinite
+
+        Returns
+        -------
+        ndarray of the same shape, in [0, 1]
+
+        Raises
+        ------
+        ValueError
+            When a score lies outside [0, 1] or is not a number.
+        """
+        values = np.asarray(scores, dtype=np.float64)
+        if not ((values >= 0) & (values <= 1)).all():
+            raise ValueError("scores must lie in [0, 1]")
+        if self.slope is None or self.intercept is None:
+            at, risen = np.array(self.points, dtype=np.float64).T
+            return np.asarray(np.interp(values, at, risen), dtype=np.float64)
+        inside = np.clip(values, NEAREST_TO_ENDS, 1 - NEAREST_TO_ENDS)
+        logits = self.slope * np.log(inside / (1 - inside)) + self.intercept
+        # The sigmoid in a form that neither overflows nor rounds small probabilities to 0.
+        return np.asarray(np.exp(-np.logaddexp(0, -logits)), dtype=np.float64)
+
+    @property
+    def numbers(self) -> str:
+        """The kind and its numbers in words, for a model's card."""
+        if self.slope is None or self.intercept is None:
+            return f"isotonic, {len(self.points)} points"
+        if self.kind == "temperature":
+            return f"temperature {1 / self.slope:.3f}"
+        return f"slope {self.slope:.3f}, intercept {self.intercept:.3f}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +194,7 @@ class ModelContract:
             answer["targets"] = tuple(answer["targets"])
             point = values.pop("operating_point")
             calibrations = {
-                key: Calibration(**values[key]) if values[key] else None
+                key: _calibration(values[key]) if values[key] else None
                 for key in ("calibration", "breast_calibration")
             }
             return cls(
@@ -139,3 +211,18 @@ class ModelContract:
             raise WeightsError(
                 f"The weights' contract cannot be read ({error}); get the weight file again."
             ) from error
+
+
+def _calibration(values: Mapping[str, Any]) -> Calibration:
+    """Read a calibration back; contracts of before there were kinds hold Platt's two numbers."""
+    points = tuple((float(score), float(chance)) for score, chance in values.get("points", ()))
+    return Calibration(**{**values, "points": points})
+
+
+def _check_points(points: NDArray[np.float64]) -> None:
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise ValueError("each point of a calibration is a score and a probability")
+    scores, chances = points.T
+    in_range = ((points >= 0) & (points <= 1)).all()
+    if not in_range or (np.diff(scores) <= 0).any() or (np.diff(chances) < 0).any():
+        raise ValueError("the points of a calibration must rise and lie in [0, 1]")

@@ -60,11 +60,16 @@ class Judged:
     on_free_scans: bool
 
     @property
+    def hit_rule(self) -> str:
+        """When a peak counts as a hit, in words."""
+        return hit_rule(self.margin_mm)
+
+    @property
     def rule(self) -> str:
-        """The rule in words."""
+        """The whole rule in words."""
         where = "scans without findings" if self.on_free_scans else "all scans"
         return (
-            f"{hit_rule(self.margin_mm)}; each finding counts once; false positives on {where} "
+            f"{self.hit_rule}; each finding counts once; false positives on {where} "
             f"({int(self.counted.sum())}); largest sensitivity among thresholds whose false "
             "positives a scan are at most x"
         )

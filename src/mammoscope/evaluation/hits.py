@@ -14,7 +14,7 @@ def hit_rule(margin_mm: float) -> str:
     """Say the rule in words, for results that name it."""
     return (
         f"a peak hits a finding when it lies inside the finding's box or circle grown by "
-        f"{margin_mm:g} mm"
+        f"{margin_mm:g} mm (an outline or a mask counts as the box round it)"
     )
 
 

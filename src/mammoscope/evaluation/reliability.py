@@ -1,7 +1,8 @@
 """How far probabilities mean what they say: Brier score, calibration error, reliability bins."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -9,16 +10,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from mammoscope.core.contract import Calibration
 from mammoscope.core.vocabulary import Pathology
-from mammoscope.evaluation.calibrate import apply_platt
+from mammoscope.evaluation.brier import brier_parts, brier_values
 from mammoscope.evaluation.hits import hits
 from mammoscope.evaluation.intervals import (
     TAILS,
     Array,
+    Draws,
     Figure,
     Statistic,
     bootstrap,
     divided,
     draw,
+    figure_of,
     weighted_mean,
 )
 from mammoscope.evaluation.outcomes import ScanOutcome
@@ -33,17 +36,18 @@ BIASED = "95 % bootstrap over patients, lower end freed of the bias of binning"
 
 @dataclass(frozen=True, slots=True)
 class Bin:
-    """One bin of a reliability diagram: its n units' mean probability and share of positives."""
+    """One bin of a reliability diagram: its n units' mean probability and share of positives.
+
+    `low` and `high` are the 95 % interval of the share over patients, of whom the bin holds
+    `n_patients`; None where it was not asked for or there are too few.
+    """
 
     mean_probability: float
     share_positive: float
     n: int
-
-
-def brier_values(probabilities: ArrayLike, labels: ArrayLike) -> Array:
-    """Return each unit's squared error (Brier 1950), shape (units,) in [0, 1]."""
-    errors = np.asarray(probabilities, dtype=np.float64) - np.asarray(labels, dtype=bool)
-    return np.asarray(errors**2, dtype=np.float64)
+    low: float | None = None
+    high: float | None = None
+    n_patients: int | None = None
 
 
 def equal_mass_bins(probabilities: ArrayLike, bins: int = BINS) -> NDArray[np.intp]:
@@ -70,6 +74,36 @@ def reliability(probabilities: ArrayLike, labels: ArrayLike, bins: int = BINS) -
         )
         for place in np.unique(places)
     ]
+
+
+def reliability_with_intervals(
+    probabilities: ArrayLike, labels: ArrayLike, patients: Sequence[str], draws: tuple[int, int]
+) -> list[Bin]:
+    """Return the non-empty bins of a reliability diagram with intervals, lowest first.
+
+    Parameters
+    ----------
+    draws : number of resamples (at least 40), and seed
+    """
+    positive = np.asarray(labels, dtype=np.float64)
+    places = equal_mass_bins(probabilities)
+    belongs = np.eye(BINS)[places]
+    counted = belongs * positive[:, None]
+    resamples, seed = draws
+    drawn = draw(
+        lambda weights: divided(weights @ counted, weights @ belongs),
+        patients,
+        resamples,
+        np.random.default_rng(seed),
+    )
+    bins = []
+    for place, plain in zip(np.unique(places), reliability(probabilities, labels), strict=True):
+        inside = {patients[int(unit)] for unit in np.flatnonzero(places == place)}
+        one = Draws(drawn.values[place], drawn.samples[:, place], drawn.left_out[:, place])
+        figure = figure_of(one, n=plain.n, n_patients=len(inside), is_share=True)
+        low, high = (None if isnan(end) else end for end in (figure.low, figure.high))
+        bins.append(replace(plain, low=low, high=high, n_patients=len(inside)))
+    return bins
 
 
 def calibration_error(probabilities: ArrayLike, labels: ArrayLike, bins: int = BINS) -> Statistic:
@@ -169,31 +203,63 @@ def calibration_section(
     return section if any(section.values()) else None
 
 
+def probability_section(
+    probabilities: ArrayLike, labels: ArrayLike, patients: Sequence[str], draws: tuple[int, int]
+) -> dict[str, Any]:
+    """Measure how far probabilities mean what they say, as `evaluation.json` holds it.
+
+    Parameters
+    ----------
+    probabilities : shape (units,), in [0, 1]
+    labels : shape (units,), True for the positive class
+    patients : patient of each unit
+    draws : number of resamples (at least 40), and seed
+
+    Returns
+    -------
+    dict
+        `bins` (their rule), `brier` and its parts, `ece`, `ece_if_calibrated` (what a perfect model
+        would show on as many units, by chance alone) and `reliability` (the bins).
+
+    Raises
+    ------
+    ValueError
+        When there is no unit or a probability lies outside [0, 1].
+    """
+    values, positive = np.asarray(probabilities, dtype=np.float64), np.asarray(labels, dtype=bool)
+    if not len(values) or not ((values >= 0) & (values <= 1)).all():
+        raise ValueError("probabilities must lie in [0, 1], and there must be one")
+    resamples, seed = draws
+    brier = bootstrap(
+        weighted_mean(brier_values(values, positive)),
+        patients,
+        resamples,
+        np.random.default_rng(seed),
+    )
+    by_chance = errors_if_calibrated(values, patients, resamples, np.random.default_rng(seed))
+    parts = brier_parts(values, positive, equal_mass_bins(values), patients, draws)
+    return {
+        "bins": f"{BINS} of equal mass",
+        "brier": brier.to_json(),
+        "brier_parts": {name: figure.to_json() for name, figure in parts.items()},
+        "ece": calibration_error_figure(values, positive, patients, draws).to_json(),
+        "ece_if_calibrated": float(by_chance.mean()),
+        "reliability": [
+            asdict(group) for group in reliability_with_intervals(values, positive, patients, draws)
+        ],
+    }
+
+
 def _measured(
     judgements: Sequence[Judgement], calibration: Calibration | None, resamples: int, seed: int
 ) -> dict[str, Any] | None:
     if calibration is None or not judgements:
         return None
-    patients = [patient for patient, _, _ in judgements]
-    scores = [score for _, score, _ in judgements]
-    labels = np.array([label for _, _, label in judgements], dtype=bool)
-    probabilities = apply_platt(scores, calibration.slope, calibration.intercept)
-    brier = bootstrap(
-        weighted_mean(brier_values(probabilities, labels)),
-        patients,
-        resamples,
-        np.random.default_rng(seed),
-    )
-    error = calibration_error_figure(probabilities, labels, patients, (resamples, seed))
-    by_chance = errors_if_calibrated(
-        probabilities, patients, resamples, np.random.default_rng(seed)
-    )
-    return {
+    patients, scores, labels = zip(*judgements, strict=True)
+    said = {
+        "kind": calibration.kind,
         "fitted_on": calibration.fitted_on,
         "meaning": calibration.meaning,
-        "bins": f"{BINS} of equal mass",
-        "brier": brier.to_json(),
-        "ece": error.to_json(),
-        "ece_if_calibrated": float(by_chance.mean()),
-        "reliability": [asdict(group) for group in reliability(probabilities, labels)],
     }
+    probabilities = calibration.probabilities(scores)
+    return said | probability_section(probabilities, labels, patients, (resamples, seed))

@@ -10,11 +10,12 @@ from mammoscope.core.errors import ArchiveError
 from mammoscope.evaluation import units as of_units
 from mammoscope.evaluation.froc import froc_section, judge
 from mammoscope.evaluation.hits import MARGIN_MM, hit_rule
-from mammoscope.evaluation.operating import operating_point
+from mammoscope.evaluation.jafroc import jafroc_section
+from mammoscope.evaluation.operating import called_back_section, operating_point
 from mammoscope.evaluation.outcomes import ScanOutcome
 from mammoscope.evaluation.pointing import pointing_game
 from mammoscope.evaluation.reliability import calibration_section
-from mammoscope.evaluation.strata import strata_section
+from mammoscope.evaluation.strata import TOO_SMALL_RULE, strata_section
 
 
 def summarise(
@@ -41,9 +42,10 @@ def summarise(
     Returns
     -------
     dict
-        The sections counts, scans, breasts, patients, froc, pointing_game, calibration,
-        operating_points and strata of `evaluation.json`; plain values that `json.dumps` takes
-        with `allow_nan=False`. A figure is None where the archive has no such cases.
+        The sections counts, scans, breasts, patients, froc, jafroc, pointing_game, calibration,
+        operating_points, called_back, strata and strata_rule of `evaluation.json`; plain values
+        that `json.dumps` takes with `allow_nan=False`. A figure is None where the archive has no
+        such cases.
 
     Raises
     ------
@@ -63,6 +65,7 @@ def summarise(
         "breasts": _level(outcomes, "breast_id", resamples, seed),
         "patients": _level(outcomes, "patient_id", resamples, seed),
         "froc": froc_section(judged, resamples, seed) if judged.findings else None,
+        "jafroc": jafroc_section(judged, resamples, seed) if judged.findings else None,
         "pointing_game": _pointing(outcomes, resamples, seed),
         "calibration": calibration_section(
             outcomes, (calibration, lesion_calibration), resamples, seed
@@ -70,7 +73,11 @@ def summarise(
         "operating_points": []
         if threshold is None
         else [operating_point(outcomes, judged, threshold, resamples, seed)],
+        "called_back": None
+        if threshold is None
+        else called_back_section(outcomes, threshold, resamples, seed),
         "strata": strata_section(outcomes, judged, resamples, seed),
+        "strata_rule": TOO_SMALL_RULE,
     }
 
 

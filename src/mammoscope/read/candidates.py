@@ -17,12 +17,10 @@ LARGEST_PLACES = 12
 
 
 def probability_of(score: float, calibration: Calibration | None) -> float | None:
-    """Turn a raw score in [0, 1] into a probability by Platt scaling; None without calibration."""
+    """Turn a raw score in [0, 1] into a probability as the contract says; None without."""
     if calibration is None:
         return None
-    inside = min(max(score, 1e-6), 1 - 1e-6)
-    logit = np.log(inside / (1 - inside))
-    return float(1 / (1 + np.exp(-(calibration.slope * logit + calibration.intercept))))
+    return float(calibration.probabilities(min(max(score, 0.0), 1.0)))
 
 
 def detections(

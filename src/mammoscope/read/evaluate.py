@@ -3,8 +3,8 @@
 import hashlib
 import json
 import platform
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +14,13 @@ import torch
 import mammoscope
 from mammoscope.archives.archive import Archive
 from mammoscope.archives.open import open_archive, share_films
+from mammoscope.core.contract import ModelContract
 from mammoscope.core.errors import ArchiveError, MammoscopeError
 from mammoscope.core.geometry import MaskFile
 from mammoscope.core.records import Finding, Scan
+from mammoscope.evaluation.metrics import binary_figures, to_json
 from mammoscope.evaluation.outcomes import Peak, ScanOutcome
+from mammoscope.evaluation.picture_points import drawn_of
 from mammoscope.evaluation.summary import summarise
 from mammoscope.formats.masks import boxed
 from mammoscope.models.weights import Model, load_model
@@ -25,6 +28,7 @@ from mammoscope.models.whole_scan import answer, find_peaks, scan_malignancy, sc
 from mammoscope.scans.load import load
 
 SCHEMA = "mammoscope.evaluation/1"
+TWO_CLASSES = (True, False)
 
 
 def evaluate(
@@ -61,12 +65,44 @@ def evaluate(
     """
     used = model if isinstance(model, Model) else load_model(model)
     opened = archive if isinstance(archive, Archive) else open_archive(archive)
-    scans = _chosen(opened.scans(), limit)
+    passed = pass_over(used, opened, limit=limit, spacing_um=spacing_um, progress=progress)
+    return evaluation_of(used, opened, passed, resamples=resamples, seed=seed)
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """What a model said of an archive's scans.
+
+    Attributes
+    ----------
+    scans : those that were to be measured
+    outcomes : of those that could be read
+    failures : scan_id -> why it could not
+    """
+
+    scans: tuple[Scan, ...]
+    outcomes: tuple[ScanOutcome, ...]
+    failures: Mapping[str, str]
+
+
+def pass_over(
+    model: Model,
+    archive: Archive,
+    *,
+    limit: int | None = None,
+    spacing_um: float | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Passed:
+    """Pass a model over an archive's scans, without measuring anything yet.
+
+    Parameters and errors are those of `evaluate`.
+    """
+    scans = _chosen(archive.scans(), limit)
     outcomes: list[ScanOutcome] = []
     failures: dict[str, str] = {}
     for done, scan in enumerate(scans, start=1):
         try:
-            outcomes.append(outcome_of(used, scan, spacing_um=spacing_um))
+            outcomes.append(outcome_of(model, scan, spacing_um=spacing_um))
         except MammoscopeError as error:
             failures[scan.scan_id] = str(error)
         if progress is not None:
@@ -74,38 +110,93 @@ def evaluate(
     if not outcomes:
         said = [reason.removesuffix(".") for reason in failures.values()]
         reasons = "; ".join(said[:3]) or "the archive holds none"
-        raise ArchiveError(f"no scan of {opened.name} could be read: {reasons}")
-    contract = used.contract
+        raise ArchiveError(f"no scan of {archive.name} could be read: {reasons}")
+    return Passed(scans, tuple(outcomes), failures)
+
+
+def evaluation_of(
+    model: Model, archive: Archive, passed: Passed, *, resamples: int = 1000, seed: int = 0
+) -> dict[str, Any]:
+    """Measure what `pass_over` gave; returns the content of ``evaluation.json``."""
+    contract = model.contract
     point = contract.operating_point
+    trained_on = trained_on_films_of(contract, archive.name)
     return {
         "schema": SCHEMA,
-        "model": {"name": contract.name, "version": contract.version, "digest": used.digest},
+        "model": {"name": contract.name, "version": contract.version, "digest": model.digest},
         "dataset": {
-            "name": opened.name,
-            "digest": digest_of(scans),
+            "name": archive.name,
+            "digest": digest_of(passed.scans),
             "audit_verdict": None,
-            "trained_on": any(
-                share_films(opened.name, name)
-                for name in contract.origin.get("archives", "").split(", ")
-            ),
-            "failures": failures,
+            "trained_on": trained_on,
+            "failures": dict(passed.failures),
         },
         # A key that others rely on: a dense model answers for places on scans, not for tiles.
         "tiles": None,
         **summarise(
-            outcomes,
+            passed.outcomes,
             resamples=resamples,
             seed=seed,
             threshold=point.threshold if point else None,
             calibration=contract.breast_calibration,
         ),
-        "environment": {
-            "mammoscope": mammoscope.__version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-        },
+        "threshold": None
+        if point is None
+        else {"value": point.threshold, "chosen_by": point.chosen_by, "on_test": False},
+        "at_threshold": None if point is None else _calls(passed, point.threshold, resamples, seed),
+        **drawn_of(passed.outcomes, point.threshold if point else None),
+        "warnings": _warnings(contract, archive.name, trained_on=trained_on),
+        "environment": environment(),
     }
+
+
+def _calls(passed: Passed, threshold: float, resamples: int, seed: int) -> dict[str, Any] | None:
+    """Measure calls by scan: positive where the highest lesion score reaches the threshold."""
+    known = [outcome for outcome in passed.outcomes if outcome.has_finding is not None]
+    if len({outcome.has_finding for outcome in known}) < len(TWO_CLASSES):
+        return None
+    figures = binary_figures(
+        [outcome.score for outcome in known],
+        [bool(outcome.has_finding) for outcome in known],
+        [outcome.patient_id for outcome in known],
+        threshold,
+        resamples=resamples,
+        seed=seed,
+    )
+    return {"scans: any finding against none": to_json(figures)}
+
+
+def environment() -> dict[str, str]:
+    """Return the versions that figures were made with."""
+    return {
+        "mammoscope": mammoscope.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+    }
+
+
+def trained_on_films_of(contract: ModelContract, archive: str) -> bool:
+    """Tell whether a model was trained on an archive, or on films of the same patients."""
+    names = contract.origin.get("archives", "").split(", ")
+    return any(share_films(archive, name) for name in names)
+
+
+def _warnings(contract: ModelContract, archive: str, *, trained_on: bool) -> list[str]:
+    """Say what a reader of the figures must know."""
+    if not trained_on:
+        return []
+    said = [
+        f"The model was trained on {contract.origin.get('archives')}, and {archive} has films of "
+        "the same patients: what it scores here says nothing about patients that it has not seen, "
+        "unless those measured here were kept apart."
+    ]
+    if contract.operating_point is not None:
+        said.append(
+            f"The model's threshold was chosen by: {contract.operating_point.chosen_by}; where "
+            "those are the scans that are measured here, the figures at the threshold are too good."
+        )
+    return said
 
 
 def digest_of(scans: Sequence[Scan]) -> str:

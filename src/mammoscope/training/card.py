@@ -43,8 +43,7 @@ def _calibration(of_what: str, calibration: Calibration | None) -> list[str]:
         return []
     return [
         f"* Probability of malignancy of {of_what}: {calibration.meaning}; fitted on "
-        f"{calibration.fitted_on} (slope {calibration.slope:.3f}, intercept "
-        f"{calibration.intercept:.3f})."
+        f"{calibration.fitted_on} ({calibration.numbers})."
     ]
 
 
