@@ -1,6 +1,6 @@
 """How many planted leaks the audit finds, how often it errs on honest pairs, and how long it takes.
 
-    python benchmarks/leaks.py SHARED_DATA [--films] [--tiles 50000 [--whole]]
+    python benchmarks/leaks.py DATA [--films] [--tiles 50000 [--whole] [--films-of mini-mias]]
 
 Tiles are cut from the scans of CBIS-DDSM (800 pixels) and mini-MIAS. Ten kinds of leaks are planted
 in equal numbers; every other pair of tiles in two splits is honest, and many of those show other
@@ -25,11 +25,13 @@ from PIL import Image
 from scipy.stats import binomtest
 
 from mammoscope.archives.open import open_archive
+from mammoscope.core.records import Scan
 from mammoscope.formats.raster import read_raster
 from mammoscope.report.audit_page import write_audit_page
 from mammoscope.tiles.audit.leaks import find_leaks, find_twins
 from mammoscope.tiles.audit.pictures import COLUMNS, Pictures
 from mammoscope.tiles.audit.report import audit_pictures, write_audit
+from mammoscope.tiles.audit.tables import LeakKind
 
 Image8 = NDArray[np.uint8]
 PLANTED = 1000
@@ -46,6 +48,8 @@ KINDS = (
     "contrast",
     "all at once",
 )
+HONEST = ("cbis-ddsm/mass-800", "mini-mias")
+"""Folders of archives of whose films honest tiles are cut."""
 EASY = KINDS[:-1]
 """What the target of 98 % is set for; several alterations at once are shown beside it."""
 
@@ -235,12 +239,12 @@ def measure_films(data: Path, seed: int) -> None:
         print(f"  not in the index: {scans[a].scan_id} and {scans[b].scan_id}")
 
 
-def honest(data: Path, count: int) -> Pictures:
-    """Cut tiles of 299 pixels out of CBIS-DDSM, divided by patient, 80 to 10 to 10.
+def honest(folder: Path, count: int) -> Pictures:
+    """Cut tiles of 299 pixels anywhere out of an archive, divided by patient, 80 to 10 to 10.
 
-    A tile has the label of its film's first finding.
+    A tile has the label of its film's first finding. Bare film and letters are cut like tissue.
     """
-    scans = open_archive(data / "cbis-ddsm" / "mass-800").records
+    scans = open_archive(folder).records
     films = [read_raster(scan.path) for scan in scans]
     patients = sorted({scan.patient_id for scan in scans})
     split_of = {name: ("test", "val", *["train"] * 8)[i % 10] for i, name in enumerate(patients)}
@@ -258,13 +262,18 @@ def honest(data: Path, count: int) -> Pictures:
         patient_id=[scan.patient_id for scan in of],
         scan_id=[scan.scan_id for scan in of],
         archive=[scan.archive for scan in of],
-        label=[f"{(scan.findings or ())[0].pathology}_mass" for scan in of],
+        label=[label_of(scan) for scan in of],
     )
 
 
-def measure_speed(data: Path, count: int, *, whole: bool) -> None:
+def label_of(scan: Scan) -> str:
+    """Name the first finding of a scan, or normal tissue."""
+    return f"{scan.findings[0].pathology}_mass" if scan.findings else "NORMAL"
+
+
+def measure_honest(folder: Path, count: int, *, whole: bool) -> None:
     """Look through `count` honest tiles: for leaks alone, or by the whole audit with its page."""
-    pictures = honest(data, count)
+    pictures = honest(folder, count)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     begun, used = time.perf_counter(), time.process_time()
     if whole:
@@ -278,10 +287,11 @@ def measure_speed(data: Path, count: int, *, whole: bool) -> None:
     else:
         leaks, told = find_leaks(pictures), "leaks alone"
     seconds, used = time.perf_counter() - begun, time.process_time() - used
+    pixels = sum(leak.kind in (LeakKind.EXACT, LeakKind.NEAR) for leak in leaks)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     print(
         f"{count} tiles of 299 px, {told}: {seconds:.0f} s, {used:.0f} s of processors; "
-        f"{len(leaks)} leaks"
+        f"{len(leaks)} leaks, {pixels} of them pairs of pictures"
     )
     print(f"  {peak:.2f} GB of memory at most, {before:.2f} GB of it before, with the films")
 
@@ -291,15 +301,16 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("data", type=Path)
     parser.add_argument("--films", action="store_true", help="only the films in two archives")
-    parser.add_argument("--tiles", type=int, help="only the time that so many tiles take")
+    parser.add_argument("--tiles", type=int, help="only so many honest tiles: time, false alarms")
     parser.add_argument("--whole", action="store_true", help="shortcuts, tables and page too")
+    parser.add_argument("--films-of", choices=HONEST, default=HONEST[0], help="cut --tiles of it")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     cbis = sorted((given.data / "cbis-ddsm" / "mass-800" / "train").glob("*.jpg"))
     if given.films:
         measure_films(given.data, given.seed)
     elif given.tiles:
-        measure_speed(given.data, given.tiles, whole=given.whole)
+        measure_honest(given.data / given.films_of, given.tiles, whole=given.whole)
     else:
         measure_planted("CBIS-DDSM, 800 px", cbis, 150, given.seed)
         mias = sorted((given.data / "mini-mias" / "scans").glob("*.png"))

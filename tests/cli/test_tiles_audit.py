@@ -11,8 +11,25 @@ from typer.testing import CliRunner
 
 from mammoscope.cli.tiles_audit import audit
 from mammoscope.core.errors import BadValueError, LayoutError, MammoscopeError, MissingFileError
+from mammoscope.tiles.audit import report
+from mammoscope.tiles.audit.shortcuts import Shortcuts
+from mammoscope.tiles.audit.verdict import Verdict
+from mammoscope.tiles.remote import cache_folder, publish
+from mammoscope.tiles.store import PROVENANCE
 
 SIDE, PATIENTS = 96, 30
+CLEAN = report.Audit(
+    name="set",
+    set_digest="0",
+    seed=0,
+    counts=(),
+    leaks=(),
+    shortcuts=Shortcuts(n=0, of=0, n_patients=0, told=(), not_measured=()),
+    verdict=Verdict.CLEAN,
+    reasons=(),
+    notes=(),
+    problems=(),
+)
 
 
 @pytest.fixture(scope="module")
@@ -115,3 +132,33 @@ def test_a_table_without_labels_is_refused(run, honest):
     table = honest / "bare.csv"
     table.write_text("file,split\n0.png,train\n")
     assert isinstance(run("--images", honest, "--labels", table).exception, LayoutError)
+
+
+@pytest.fixture
+def set_folder(tile_set, monkeypatch):
+    monkeypatch.setattr(report, "audit_tiles", lambda _tiles, **_seed: CLEAN)
+    return tile_set().folder
+
+
+def test_the_audit_of_a_set_is_kept_beside_it(run, set_folder):
+    assert run(set_folder).exit_code == 0
+    assert json.loads((set_folder / "audit.json").read_text())["verdict"] == "clean"
+
+
+def test_a_set_may_be_named_by_a_file_url(run, set_folder):
+    assert run(f"file://{set_folder}").exit_code == 0
+    assert json.loads((set_folder / "audit.json").read_text())["verdict"] == "clean"
+
+
+def test_the_audit_of_a_set_at_a_url_is_kept_there_and_in_the_copy(
+    run, set_folder, tmp_path, monkeypatch
+):
+    memory = pytest.importorskip("fsspec").filesystem("memory")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    publish(set_folder, "memory://audited/set", PROVENANCE)
+    try:
+        assert run("memory://audited/set").exit_code == 0
+        assert json.loads(memory.cat_file("/audited/set/audit.json"))["verdict"] == "clean"
+        assert (cache_folder("memory://audited/set") / "audit.json").is_file()
+    finally:
+        memory.store.clear()

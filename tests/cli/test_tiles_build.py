@@ -193,3 +193,7 @@ def test_nothing_is_copied_of_an_archive_whose_name_is_unknown(asked, monkeypatc
     monkeypatch.setattr(remote_archive, "copied", lambda url, on_done: pytest.fail("copied"))
     result = run("dsm", "s3://bucket/ddsm", "--recipe", "9", "--out", "set")
     assert isinstance(result.exception, UnknownNameError)
+
+
+def test_a_set_is_told_by_the_name_that_was_given(asked):
+    assert "scans in s3://bucket/set" in run(*COMMAND[:-1], "s3://bucket/set").stdout

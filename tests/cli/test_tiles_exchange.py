@@ -92,3 +92,19 @@ def test_a_column_that_is_no_pair_is_refused(pictures, tmp_path, pair):
 def test_a_table_is_for_folders_only(pictures, tmp_path):
     with pytest.raises(BadValueError, match="--labels goes with --format folder only"):
         run("import", pictures, tmp_path / "s", "--format", "webdataset", "--labels", "t.csv")
+
+
+def test_folders_may_be_named_by_file_urls(tile_set, tmp_path):
+    run("export", tile_set().folder, f"file://{tmp_path / 'out'}", "--format", "folder")
+    words = ("--format", "folder", "--no-audit")
+    run("import", f"file://{tmp_path / 'out'}", f"file://{tmp_path / 'back'}", *words)
+    assert len(load_tiles(tmp_path / "back")) == 12
+
+
+@pytest.mark.parametrize(
+    "words", [("export", "SET", "memory://a/out"), ("import", "memory://a/out", "SET2")]
+)
+def test_exports_at_other_urls_are_refused(tile_set, words):
+    folder = str(tile_set().folder)
+    with pytest.raises(BadValueError, match="memory://a/out: only a folder of this machine"):
+        run(*(word.replace("SET", folder) for word in words), "--format", "folder")

@@ -135,3 +135,9 @@ def test_an_archive_whose_scans_changed_gives_another_division(tmp_path, monkeyp
     monkeypatch.setitem(SCANS, "ddsm", fewer)
     result = run("ddsm", "a", "--out", tmp_path / "d.json")
     assert isinstance(result.exception, BadValueError)
+
+
+def test_a_seed_below_0_is_refused(tmp_path):
+    result = run("ddsm", "a", "--out", tmp_path / "d.json", "--seed", -3)
+    assert isinstance(result.exception, BadValueError)
+    assert str(result.exception) == "--seed -3: a seed is 0 or more."

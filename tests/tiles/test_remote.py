@@ -8,7 +8,7 @@ import pytest
 from mammoscope.core.errors import BadValueError, CorruptFileError, MissingFileError
 from mammoscope.core.geometry import Box
 from mammoscope.core.records import Scan
-from mammoscope.tiles.remote import cache_folder, holds, is_remote, local_path, publish
+from mammoscope.tiles.remote import cache_folder, holds, is_remote, local_path, publish, upload
 from mammoscope.tiles.store import PROVENANCE, load_tiles, write_tiles
 from mammoscope.tiles.tile import NORMAL, Tile
 
@@ -131,3 +131,20 @@ def test_an_archive_at_a_url_is_refused_by_name():
 def test_a_url_of_no_known_kind_is_told():
     with pytest.raises(BadValueError, match="nosuch://a: this kind of URL cannot be opened"):
         load_tiles("nosuch://a")
+
+
+def test_one_file_goes_up_beside_a_set(folder, memory, tmp_path):
+    publish(folder, "memory://bucket/set", PROVENANCE)
+    (tmp_path / "audit.json").write_text("{}")
+    upload(tmp_path / "audit.json", "memory://bucket/set")
+    assert memory.cat_file("/bucket/set/audit.json") == b"{}"
+
+
+def test_a_place_that_takes_no_file_is_named(memory, tmp_path, monkeypatch):
+    def refuse(_from, _to):
+        raise PermissionError("read only")
+
+    monkeypatch.setattr(memory, "put_file", refuse)
+    (tmp_path / "audit.json").write_text("{}")
+    with pytest.raises(MissingFileError, match=r"set: audit.json cannot be written there \(read"):
+        upload(tmp_path / "audit.json", "memory://bucket/set")

@@ -18,7 +18,7 @@ MOST_TOLD = 20
 
 def audit(
     folder: Annotated[
-        Path | None, typer.Argument(metavar="[FOLDER]", help="Folder of a tile set.")
+        str | None, typer.Argument(metavar="[SET]", help="Folder of a tile set, or a URL.")
     ] = None,
     images: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Folder of pictures, with --labels.")
@@ -37,19 +37,18 @@ def audit(
 ) -> None:
     """Look for leaks between splits, and for shortcuts that tell the label without a lesion.
 
-    For a tile set the audit is also stored in its folder. Ends with 0 when the verdict is clean, 1
+    For a tile set the audit is also stored beside it. Ends with 0 when the verdict is clean, 1
     when it is suspect or leaking, 2 when nothing could be read.
     """
     from mammoscope.formats.files import write_atomic
     from mammoscope.report.audit_page import write_audit_page
-    from mammoscope.tiles.audit.report import write_audit
 
     if seed < 0:
         raise BadValueError(f"--seed {seed}: a seed is 0 or more.")
     with busy("auditing"):
         pictures, found = _audited(folder, images, labels, seed)
     if folder is not None:
-        write_audit(folder, found)
+        _store(folder, found)
     if out is not None:
         write_audit_page(found, pictures, out)
         write_atomic(out / "audit.json", found.to_json())
@@ -68,7 +67,7 @@ def audit(
 
 
 def _audited(
-    folder: Path | None, images: Path | None, labels: Path | None, seed: int
+    folder: str | None, images: Path | None, labels: Path | None, seed: int
 ) -> "tuple[Pictures, Audit]":
     from mammoscope.tiles.audit.pictures import pictures_of, read_pictures
     from mammoscope.tiles.audit.report import audit_pictures, audit_tiles
@@ -83,6 +82,17 @@ def _audited(
     raise BadValueError(
         "Name either the folder of a tile set, or --images DIR and --labels FILE.csv."
     )
+
+
+def _store(place: str, found: "Audit") -> None:
+    """Keep an audit beside the tile set; where that is a URL, in its copy here as well."""
+    from mammoscope.tiles.audit.report import write_audit
+    from mammoscope.tiles.remote import cache_folder, is_remote, local_path, upload
+
+    if not is_remote(place):
+        write_audit(local_path(place), found)
+        return
+    upload(write_audit(cache_folder(place), found), place)
 
 
 def _print(found: "Audit") -> None:

@@ -102,7 +102,7 @@ def build(
     with counting("cutting") as on_done:
         tiles = carry_out(plan, out, Crew(workers=workers, cluster=cluster, on_done=on_done))
     report = read_report(tiles.folder)
-    print_set(tiles, report)
+    print_set(tiles, report, out)
     tell_gaps(report)
     if places is not None:
         tell_negatives(tiles, places)
@@ -110,7 +110,7 @@ def build(
         raise typer.Exit(1)
 
 
-def print_set(tiles: "TileSet", report: Mapping[str, Any]) -> None:
+def print_set(tiles: "TileSet", report: Mapping[str, Any], place: str) -> None:
     """Print how many tiles of which label are in which split, and what the audit found."""
     from mammoscope.core.vocabulary import Split
 
@@ -126,7 +126,7 @@ def print_set(tiles: "TileSet", report: Mapping[str, Any]) -> None:
     ]
     scans = report["scans"]
     title = f"{len(tiles)} tiles of {scans['with_tiles']} of {scans['given']} scans in "
-    print_table(f"{title}{tiles.folder}", ("label", *splits, "of candidates"), rows)
+    print_table(f"{title}{place}", ("label", *splits, "of candidates"), rows)
     print(f"Divided {tiles.provenance['splits']}.")
     print(verdict_of(tiles.folder))
 

@@ -20,7 +20,7 @@ FormatOption = Annotated[
 
 def export(
     tiles: Annotated[str, typer.Argument(metavar="SET", help="Folder of the tile set, or a URL.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder to make.")],
+    out: Annotated[str, typer.Argument(metavar="OUT", help="Folder to make.")],
     kind: FormatOption,
 ) -> None:
     """Write a tile set for other programs; `tiles import` brings it back without loss.
@@ -30,12 +30,13 @@ def export(
     from mammoscope.tiles.exchange.terms import warnings_for
     from mammoscope.tiles.exchange.tfrecords import notes_on
     from mammoscope.tiles.exchange.trade import Format, export_tiles
+    from mammoscope.tiles.remote import local_path
     from mammoscope.tiles.store import load_tiles
 
     chosen = _format(kind)
     opened = load_tiles(tiles)
     with busy("exporting"):
-        export_tiles(opened, out, chosen)
+        export_tiles(opened, local_path(out), chosen)
     print(f"{len(opened)} tiles as {chosen} in {out}.")
     if chosen is Format.TFRECORD:
         for note in notes_on(opened):
@@ -45,8 +46,8 @@ def export(
 
 
 def import_(
-    source: Annotated[Path, typer.Argument(metavar="SOURCE", help="Folder of the tiles.")],
-    out: Annotated[Path, typer.Argument(metavar="SET", help="Folder of the tile set to make.")],
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="Folder of the tiles.")],
+    out: Annotated[str, typer.Argument(metavar="SET", help="Folder of the tile set to make.")],
     kind: FormatOption,
     labels: Annotated[
         Path | None,
@@ -82,13 +83,16 @@ def import_(
     or is refused.
     """
     from mammoscope.tiles.exchange.trade import Format, Source, import_tiles
+    from mammoscope.tiles.remote import local_path
 
     chosen = _format(kind)
     if labels is not None and chosen is not Format.FOLDER:
         raise BadValueError("--labels goes with --format folder only; leave it out.")
-    place = Source(folder=source, kind=chosen, labels=labels, columns=_columns(column or ()))
+    place = Source(
+        folder=local_path(source), kind=chosen, labels=labels, columns=_columns(column or ())
+    )
     with busy("importing"):
-        made = import_tiles(place, out, faithful=faithful, audit=audit)
+        made = import_tiles(place, local_path(out), faithful=faithful, audit=audit)
     print(f"{len(made)} tiles in {out}, divided {made.provenance.get('splits', 'as given')}.")
     print(verdict_of(made.folder))
 

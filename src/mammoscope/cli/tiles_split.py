@@ -53,6 +53,8 @@ def split(
     """
     from mammoscope.archives.splits import FRACTIONS, divide, write_division
 
+    if seed < 0:
+        raise BadValueError(f"--seed {seed}: a seed is 0 or more.")
     if fractions is not None and folds is not None:
         raise BadValueError("Folds are of equal size; leave --fractions or --folds out.")
     scans = [scan for archive in open_pairs(archives) for scan in archive.scans()]

@@ -38,7 +38,7 @@ def local_path(place: str | Path) -> Path:
     """
     if is_remote(place):
         raise BadValueError(
-            f"{place}: only a folder of this machine can be read here; mount it or copy it first."
+            f"{place}: only a folder of this machine can be used here; mount it or copy it first."
         )
     if isinstance(place, str) and place.startswith("file://"):
         return Path(unquote(urlsplit(place).path))
@@ -115,6 +115,23 @@ def publish(folder: Path, url: str, provenance: str) -> None:
     names = sorted(path.name for path in folder.iterdir() if path.name != provenance)
     for name in (*names, provenance):
         system.put_file(str(folder / name), f"{root}/{name}")
+
+
+def upload(path: Path, url: str) -> None:
+    """Copy one file to a URL, under its own name.
+
+    Raises
+    ------
+    MissingFileError
+        When it cannot be written there.
+    """
+    system, root = open_url(url)
+    try:
+        system.put_file(str(path), f"{root}/{path.name}")
+    except OSError as error:
+        raise MissingFileError(
+            f"{url}: {path.name} cannot be written there ({error}); it is kept in {path.parent}."
+        ) from error
 
 
 def open_url(url: str) -> tuple[Any, str]:

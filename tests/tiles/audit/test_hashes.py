@@ -141,7 +141,43 @@ def test_a_white_plaque_with_dark_letters_is_an_island_on_bare_film():
     assert not found[:, :25].any()
 
 
-def test_an_island_of_more_than_an_eighth_of_the_picture_is_tissue():
-    image = RNG.integers(0, 3, (128, 128)).astype(np.uint8)
-    image[30:90, 30:90] = 90 + RNG.integers(0, 60, (60, 60))
-    assert not bare(image)[22:38, 22:38].any()
+def plaque():
+    """Make black film with a white plaque of 0.127 of its area, and four letters on that."""
+    image = RNG.integers(0, 3, (128, 128))
+    image[30:82, 30:70] = 230
+    for top in (36, 60):
+        image[top : top + 10, 36:44] = image[top : top + 10, 54:62] = 20
+    return image.astype(np.uint8)
+
+
+def test_a_plaque_of_more_than_an_eighth_of_the_picture_lies_on_film_too():
+    assert bare(plaque()).all()
+
+
+def test_a_plaque_that_the_border_cuts_lies_on_film_too():
+    assert bare(plaque()[34:, :96]).all()
+
+
+def fading():
+    """Make black film with tissue that fades out over 40 pixels, as a breast does."""
+    rows, columns = np.indices((128, 128)) - 50
+    shade = np.clip(1 - np.hypot(rows, columns) / 45, 0, 1)
+    return (RNG.integers(0, 3, (128, 128)) + shade * 180).astype(np.uint8)
+
+
+def test_tissue_that_fades_out_is_tissue_however_much_film_is_bare():
+    image = fading()
+    # More than an eighth of the picture and less than a half, as a plaque is.
+    assert 0.15 < (image > 16).mean() < 0.45
+    assert not bare(image)[20:30, 20:30].any()
+
+
+def test_a_breast_that_a_films_edge_cuts_is_tissue():
+    image = film(50)
+    assert not bare(image)[:, :18].any()
+
+
+def test_lines_too_thin_to_have_an_inside_raise_nothing():
+    image = np.zeros((64, 64), np.uint8)
+    image[::7] = image[:, :1] = 200
+    assert bare(image).any()

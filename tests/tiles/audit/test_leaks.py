@@ -9,10 +9,12 @@ import pytest
 from PIL import Image, ImageDraw, ImageFont
 from scipy.ndimage import gaussian_filter
 
+from mammoscope.tiles.audit.align import Fits
 from mammoscope.tiles.audit.leaks import (
     A_FOLD,
     LIKE,
     MOST_LIKE,
+    agree,
     find_leaks,
     find_twins,
     least_likeness,
@@ -168,6 +170,49 @@ def test_a_film_with_letters_is_still_found_by_its_tissue():
     again = jpeg(images[1], 80)
     (leak,) = find_leaks(pictures([*images, again], ["train"] * 4 + ["test"]))
     assert {leak.first, leak.second} == {1, 4}
+
+
+def with_plaque(seed):
+    """Lay a white plaque with dark letters on black film, a little further right for each seed."""
+    black = np.random.default_rng(seed).integers(0, 3, (SIDE, SIDE)).astype(np.uint8)
+    page = Image.fromarray(black)
+    draw, left = ImageDraw.Draw(page), 44 + 4 * seed
+    draw.rectangle((left, 30, left + 60, 106), fill=235)
+    for line, text in enumerate(("RML", "OCC", "4 7")):
+        font = ImageFont.load_default(24)
+        draw.text((left + 5, 34 + 24 * line), text, fill=25, font=font)
+    return np.asarray(page).copy()
+
+
+def test_the_same_plaque_on_the_films_of_four_patients_is_no_leak():
+    images = [with_plaque(number) for number in range(4)]
+    assert find_leaks(pictures(images, ["train", "train", "test", "test"])) == ()
+
+
+def fits(**known):
+    """Make a pair that is alike in little texture, as beside the steep edge of a film."""
+    one = {"likeness": 0.92, "alike": 0.92, "told": 0.07, "tissue": 0.07} | known
+    figures = {name: np.array([value], np.float32) for name, value in one.items()}
+    ones = np.ones((1, 2), np.float32)
+    return Fits(**figures, shared=ones, size=ones)
+
+
+@pytest.mark.parametrize(
+    ("known", "votes", "leak"),
+    [
+        ({}, 8, True),
+        ({}, 7, False),
+        ({"likeness": 0.8}, 8, False),
+        ({"alike": 0.8}, 8, False),
+        ({"tissue": 0.04}, 8, False),
+        ({"told": 0.12}, 2, True),
+        ({"told": 0.12}, 1, False),
+        ({"told": 0.12, "likeness": 0.8}, 2, False),
+        ({"told": 0.12, "likeness": 0.8}, 3, True),
+    ],
+)
+def test_less_texture_or_fewer_points_are_enough_for_those_much_alike(known, votes, leak):
+    assert agree(fits(**known), np.array([votes]), LIKE)[0] == leak
 
 
 def test_the_more_pairs_the_more_alike_they_must_be():

@@ -39,11 +39,14 @@ TISSUE = 0.01
 """Least share of a picture with texture to compare that is neither bare film nor lies on it: the
 lead letters of two films are alike to the last bit, dust nearly so, and say nothing of tissue.
 Whole films in two archives have 0.011 and more, planted tiles 0.03, lead letters of CBIS-DDSM 0;
-white plaques of mini-MIAS reach 0.04 and are still taken for tissue (docs/tiles/audit.md)."""
+a white plaque that a tile's border cuts narrow may still count as tissue (docs/tiles/audit.md)."""
 TOLD = 0.11
 """Least share of a picture with texture to compare: two plain edges lie on each other too well."""
 VOTES, PLENTY = 3, 0.2
 """Points that must agree where less than that share of a picture has texture."""
+CLEAR, LITTLE, MANY, TWO = 0.85, 0.05, 8, 2
+"""Likeness from which so little texture is enough if so many points agree, as beside a film's edge,
+which is steeper than all tissue; and two points, where `TOLD` is reached."""
 SHARED = 0.35
 """Least share of each picture that the other shows."""
 STRETCH = 1.25
@@ -128,6 +131,25 @@ def least_likeness(groups: NDArray[np.intp]) -> float:
     return float(np.clip(LIKE + A_FOLD * np.log(max(pairs, 1) / PAIRS), LIKE, MOST_LIKE))
 
 
+def agree(fits: Fits, votes: NDArray[np.intp], least: float) -> NDArray[np.bool_]:
+    """Tell which pairs of pictures agree in enough of their texture to be leaks.
+
+    Parameters
+    ----------
+    fits : how n pairs fit
+    votes : ndarray of shape (n,), points that agree on the pose
+    least : likeness that is asked, see `least_likeness`
+    """
+    clear = np.minimum(fits.likeness, fits.alike) >= CLEAR
+    good = (fits.likeness >= least) & (fits.shared.min(axis=1) >= SHARED)
+    good &= (fits.tissue >= TISSUE) & (fits.alike >= least)
+    good &= (fits.told >= TOLD) | (clear & (votes >= MANY) & (fits.tissue >= LITTLE))
+    # A speck lies on any other: where there is little to see, several points have to agree.
+    good &= (votes >= VOTES) | (fits.told >= PLENTY) | (clear & (votes >= TWO))
+    good &= fits.size.max(axis=1) <= STRETCH * fits.size.min(axis=1)
+    return np.asarray(good, np.bool_)
+
+
 def _groups(column: pl.Series) -> NDArray[np.intp]:
     """Give each picture the number of its group, the smallest first; -1 where it is in none."""
     counted = column.drop_nulls().value_counts().rows()
@@ -209,11 +231,7 @@ def _confirmed(
 ) -> Iterator[Leak]:
     """Yield the candidates whose pixels agree, each pair once, as it fits best."""
     fits = fit(hashes, candidates)
-    good = (fits.likeness >= least) & (fits.told >= TOLD) & (fits.shared.min(axis=1) >= SHARED)
-    good &= (fits.tissue >= TISSUE) & (fits.alike >= least)
-    # A speck lies on any other: where there is little to see, several points have to agree.
-    good &= (candidates.votes >= VOTES) | (fits.told >= PLENTY)
-    good &= fits.size.max(axis=1) <= STRETCH * fits.size.min(axis=1)
+    good = agree(fits, candidates.votes, least)
     seen: set[tuple[int, int]] = set()
     for row in np.flatnonzero(good)[np.argsort(-fits.likeness[good], kind="stable")]:
         second, first = int(candidates.first[row]), int(candidates.second[row])

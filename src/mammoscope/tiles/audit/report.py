@@ -224,7 +224,8 @@ def missing_reasons(table: pl.DataFrame) -> tuple[tuple[Reason, ...], tuple[str,
         if patients >= ENOUGH_PATIENTS:
             reasons.append(Reason(kind="missing", sentence=f"{sentence}."))
         else:
-            notes.append(f"{sentence}, of which there are {patients} patients in all")
+            people = "is 1 patient" if patients == 1 else f"are {patients} patients"
+            notes.append(f"{sentence}, of which there {people} in all")
     return tuple(reasons), tuple(notes)
 
 
