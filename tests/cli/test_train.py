@@ -129,7 +129,80 @@ def test_a_sweep_prints_its_trials_and_a_page(run, stand_in, tmp_path):
     assert f"Page: {tmp_path / 'sweep.html'}" in ended.out
 
 
-def test_seeds_and_a_sweep_at_once_are_refused(run):
-    ended = run("train", "--config", "a.toml", "--seeds", "3", "--sweep", "plan.toml")
+def make_record():
+    figures = {"accuracy": 0.9, "recall": 0.25, "precision": None, "auc": 0.875}
+    others = dict.fromkeys(("specificity", "volatility"))
+    spreads = [
+        {
+            "name": name, "values": [value, value], "mean": value, "deviation": 0.0, "low": value,
+            "high": value, "by_seeds": None, "by_patients": None,
+        }
+        for name, value in (figures | others).items()
+    ]  # fmt: skip
+    run = {
+        "value": "2", "seed": 1, "why": None, "seconds": 60.0, "figures": figures | others,
+        "curves": {"accuracy": [], "recall": [], "auc": []},
+    }  # fmt: skip
+    check = {
+        "what": "recall at 6 less that at 2", "by_seed": [0.5, 0.25], "mean": 0.375,
+        "seeds": [-1.2, 1.9], "patients": [0.1, 0.6], "verdict": "cannot be told",
+        "why": "2 seeds are too few",
+    }  # fmt: skip
+    return {
+        "schema": "mammoscope.experiment/1",
+        "name": "made", "option": "loss.positive_weight", "values": ["2", "6"], "seeds": [1, 2],
+        "metric": "recall", "network": "tilenet-s", "epochs": 5, "steps": 100, "threshold": 0.5,
+        "patients": {
+            "kind": "test", "tiles": 10, "abnormal": 2, "patients": 5, "abnormal_patients": 1,
+            "majority": 0.8,
+        },
+        "tiles": {"recipe": "9", "digest": "ab", "audit_verdict": None},
+        "published": {}, "runs": [run, {**run, "seed": 2}],
+        "spreads": {"2": spreads, "6": spreads}, "differences": [check],
+        "claims": [
+            {
+                "says": "More weight finds more.", "source": "Table 4", "figure": "recall",
+                "test": "recall is higher at 6 than at 2", "paper": "", "ours": {"6": 0.5},
+                "verdict": "cannot be told", "why": "2 seeds are too few", "checks": [check],
+            }
+        ],
+        "notes": ["There are few seeds."],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("why", "code"), [(None, 0), ("one class.", 1)])
+def test_an_experiment_prints_values_claims_notes_and_a_page(run, stand_in, tmp_path, why, code):
+    asked = []
+
+    def run_experiment(config, overrides, out, plan, *, tell):
+        asked.append((config, overrides, out, plan))
+        tell("Run 1 of 4")
+        record = make_record()
+        record["runs"][1]["why"] = why
+        path = tmp_path / "experiment.json"
+        path.write_text(json.dumps(record))
+        return path
+
+    stand_in("mammoscope.training.experiment", run_experiment=run_experiment)
+    ended = run("train", "--config", "a.toml", "--experiment", "plan.toml", "--set", "epochs=2")
+    assert asked == [(Path("a.toml"), ["epochs=2"], None, Path("plan.toml"))]
+    assert ended.code == code
+    assert "0.875" in ended.out
+    assert "? cannot be told: More weight finds more. (2 seeds are too few)" in ended.out
+    assert ended.err == "mammoscope: Run 1 of 4\nmammoscope: There are few seeds.\n"
+    assert f"Page: {tmp_path / 'experiment.html'}" in ended.out
+    assert "More weight finds more." in (tmp_path / "experiment.html").read_text()
+
+
+@pytest.mark.parametrize(
+    "both",
+    [
+        ("--seeds", "3", "--sweep", "plan.toml"),
+        ("--seeds", "3", "--experiment", "plan.toml"),
+        ("--sweep", "plan.toml", "--experiment", "plan.toml"),
+    ],
+)
+def test_two_ways_of_making_many_runs_at_once_are_refused(run, both):
+    ended = run("train", "--config", "a.toml", *both)
     assert ended.code == 2
-    assert "--seeds and --sweep cannot go together" in ended.err
+    assert "--seeds, --sweep and --experiment cannot go together" in ended.err

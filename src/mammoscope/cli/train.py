@@ -23,6 +23,10 @@ def train(
     sweep: Annotated[
         Path | None, typer.Option(metavar="FILE.toml", help="Search over options of the run.")
     ] = None,
+    experiment: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.toml", help="Put a paper's claims about an option to the test."),
+    ] = None,
 ) -> None:
     """Train a network, or go on with a broken-off run.
 
@@ -32,8 +36,11 @@ def train(
     from mammoscope.core.errors import BadValueError
     from mammoscope.training.launch import OtherProcessError, place_of
 
-    if seeds is not None and sweep is not None:
-        raise BadValueError("--seeds and --sweep cannot go together; repeat the best trial after.")
+    if sum(one is not None for one in (seeds, sweep, experiment)) > 1:
+        raise BadValueError(
+            "--seeds, --sweep and --experiment cannot go together; an experiment has its own "
+            "seeds, and the best trial of a sweep is repeated after."
+        )
     place = place_of(os.environ)
     leads = place is None or place.rank == 0
     given = overrides or []
@@ -42,6 +49,8 @@ def train(
             _repeat(config, given, out, seeds, leads=leads)
         elif sweep is not None:
             _search(config, given, out, sweep)
+        elif experiment is not None:
+            _compare(config, given, out, experiment)
         else:
             _once(config, given, out, leads=leads)
     except OtherProcessError as error:
@@ -95,4 +104,33 @@ def _search(config: Path, overrides: Sequence[str], out: Path | None, plan: Path
     print_table(title, sweep_columns(list(record["search"])), sweep_rows(record))
     print(f"Trials: {path.with_name('trials.parquet')}\nPage: {page}")
     if any(trial["state"] == "failed" for trial in record["trials"]):
+        raise typer.Exit(1)
+
+
+def _compare(config: Path, overrides: Sequence[str], out: Path | None, plan: Path) -> None:
+    """Print values and claims, and write the page; ends with 1 where a run failed."""
+    from mammoscope.cli.console import print_table, tell
+    from mammoscope.report.experiment_page import (
+        COLUMNS,
+        SCHEMA,
+        claim_lines,
+        lead_of,
+        value_rows,
+        write_experiment_page,
+    )
+    from mammoscope.report.trials_page import read_record
+    from mammoscope.training.experiment import run_experiment
+
+    path = run_experiment(config, overrides, out, plan, tell=tell)
+    record = read_record(path, SCHEMA)
+    page = path.with_suffix(".html")
+    write_experiment_page(path, page)
+    shown = ("accuracy", "recall", "precision", "auc")
+    print_table(f"{record['name']}: {lead_of(record)}", COLUMNS, value_rows(record, shown))
+    for line in claim_lines(record):
+        print(line)
+    for note in record["notes"]:
+        tell(note)
+    print(f"Figures: {path}\nPage: {page}")
+    if any(run["why"] for run in record["runs"]):
         raise typer.Exit(1)

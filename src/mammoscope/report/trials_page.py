@@ -35,22 +35,27 @@ class Picture:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows of texts under the names of their columns."""
+    """Rows of texts under the names of their columns, and a line that explains them or nothing."""
 
     title: str
     columns: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialsPage:
-    """A page about several runs, all of it text and drawings."""
+    """A page about several runs, all of it text and drawings.
+
+    `answers` are tables that stand above the drawings: what the runs were made to find out.
+    """
 
     title: str
     lead: str
     notes: tuple[str, ...]
     drawings: tuple[Picture, ...]
     tables: tuple[Table, ...]
+    answers: tuple[Table, ...] = ()
 
 
 def read_record(path: str | Path, schema: str) -> dict[str, Any]:
@@ -101,6 +106,7 @@ def write_page(page: TrialsPage, path: str | Path) -> None:
         notes=page.notes,
         drawings=page.drawings,
         tables=page.tables,
+        answers=page.answers,
     )
     write_atomic(path, text)
 
