@@ -339,3 +339,40 @@ def test_an_exam_is_the_study_else_the_patient_else_the_folder_and_in_cbis_the_p
     study, patient, cbis, exam
 ):
     assert exam_of(study, patient, cbis, "place") == exam
+
+
+@pytest.mark.parametrize("tag", ["ImagerPixelSpacing", "NominalScannedPixelSpacing"])
+def test_a_spacing_given_twice_and_differently_is_told(tag: str):
+    facts = facts_of(header(PixelSpacing=[0.05, 0.05], **{tag: [0.1, 0.1]}))
+    assert facts.spacing_mm == (0.05, 0.05)
+    (said,) = facts.warnings
+    assert "PixelSpacing says 0.05 x 0.05 mm" in said
+    assert f"{tag} says 0.1 x 0.1 mm" in said
+
+
+def test_a_spacing_given_twice_with_usual_magnification_is_no_contradiction():
+    facts = facts_of(header(PixelSpacing=[0.065, 0.065], ImagerPixelSpacing=[0.07, 0.07]))
+    assert facts.warnings == ()
+
+
+def test_the_spacing_at_the_detector_is_compared_after_magnification():
+    facts = facts_of(
+        header(
+            PixelSpacing=[0.05, 0.05],
+            ImagerPixelSpacing=[0.06, 0.06],
+            EstimatedRadiographicMagnificationFactor=1.2,
+        )
+    )
+    assert facts.warnings == ()
+
+
+def test_a_magnified_view_is_told():
+    facts = facts_of(header(EstimatedRadiographicMagnificationFactor=1.8))
+    assert facts.warnings == ("magnified 1.8 times: a spot view, and the model knows whole views",)
+
+
+@pytest.mark.parametrize("code", ["399055006", "R-102D7"])
+def test_a_spot_compression_is_told(code: str):
+    view = item(CodeValue="399162004", ViewModifierCodeSequence=item(CodeValue=code))
+    (said,) = facts_of(header(ViewCodeSequence=view)).warnings
+    assert said.startswith("spot compression: only a part of the breast")

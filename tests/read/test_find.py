@@ -210,3 +210,34 @@ def test_a_link_that_leads_round_in_a_circle_is_told(tmp_path: Path):
 
     assert [file_names(exam.files) for exam in exams] == [["a.png"]]
     assert list(failures) == [str(tmp_path / "b.png")]
+
+
+def test_two_patients_in_one_study_are_two_exams(tmp_path: Path, write_dicom: Writer):
+    for number, patient in enumerate(("anna", "berta", "anna")):
+        write_dicom(f"{number}.dcm", StudyInstanceUID="1.1", PatientID=patient)
+    exams, _ = find_exams([tmp_path])
+    assert [(e.patient_id, file_names(e.files)) for e in exams] == [
+        ("anna", ["0.dcm", "2.dcm"]),
+        ("berta", ["1.dcm"]),
+    ]
+    assert len({e.exam_id for e in exams}) == 2
+
+
+def test_another_patient_in_the_same_folder_is_told(tmp_path: Path, write_dicom: Writer):
+    write_dicom("1.dcm", StudyInstanceUID="1.1", PatientID="anna")
+    write_dicom("2.dcm", StudyInstanceUID="1.2", PatientID="berta")
+    exams, _ = find_exams([tmp_path])
+    assert [e.warnings for e in exams] == [
+        (f"scans of another patient ({name}) lie in the same folder; they are read as an exam of "
+         "their own",)
+        for name in ("berta", "anna")
+    ]  # fmt: skip
+
+
+def test_a_folder_of_many_patients_is_an_archive_and_needs_no_note(
+    tmp_path: Path, write_dicom: Writer
+):
+    for number in range(3):
+        write_dicom(f"{number}.dcm", StudyInstanceUID=f"1.{number}", PatientID=f"p{number}")
+    exams, _ = find_exams([tmp_path])
+    assert [e.warnings for e in exams] == [(), (), ()]

@@ -1,6 +1,7 @@
 """`mammoscope read`: scans and folders of scans to reports and findings."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -44,6 +45,16 @@ def read(
             "them by the logarithm of their exposure."
         ),
     ] = "refuse",
+    anyway: Annotated[
+        bool,
+        typer.Option("--anyway", help="Read scans that are unlike those of training, too."),
+    ] = False,
+    explain: Annotated[
+        bool,
+        typer.Option(
+            "--explain", help="Show what each mark's score rests on; takes some seconds a mark."
+        ),
+    ] = False,
     json_to: Annotated[
         str | None,
         typer.Option(
@@ -68,6 +79,8 @@ def read(
         view=view,
         for_processing=for_processing,
     )
+    if anyway or explain:
+        exams = [replace(exam, anyway=anyway, explained=explain) for exam in exams]
     done, more = read_and_write(exams, load_model(model), out) if exams else ([], {})
     failures = {**failures, **more}
     for reading, page in done:

@@ -81,6 +81,9 @@ def print_summary(reading: "ExamReading", page: Path) -> None:
     console = make_console()
     for warning in reading.warnings:
         console.print(f"Note: {warning}", soft_wrap=True)
+    for scan in reading.scans:
+        for warning in scan.warnings:
+            console.print(f"Note: {scan.file}: {warning}", soft_wrap=True)
     console.print(NOTICE, soft_wrap=True)
     console.print(f"Report: {page}", soft_wrap=True)
 

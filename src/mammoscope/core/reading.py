@@ -3,13 +3,63 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mammoscope.core.contract import ModelContract
+from mammoscope.core.geometry import Box
 from mammoscope.core.records import Detection, Spacing
 from mammoscope.core.vocabulary import Laterality, SpacingSource, ViewPosition
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DomainStatement:
+    """How like the training scans a scan is.
+
+    Attributes
+    ----------
+    verdict : "unlike" where anything speaks against reading it
+    reasons : what speaks against it, in words, the strongest first
+    kinds : names of the faults that were found, as `mammoscope.scans.domain.REASONS` has them
+    likeness : share of the training scans that lie at least as far from their middle as this scan,
+        in [0, 1]; 0 where it is farther off than all
+    """
+
+    verdict: Literal["like", "unlike"]
+    reasons: tuple[str, ...]
+    kinds: tuple[str, ...]
+    likeness: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearLesion:
+    """A training lesion that looks like a marked place: `distance` from 0, the same, to 2."""
+
+    lesion_id: str
+    pathology: str | None
+    distance: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """Why a place was marked.
+
+    Attributes
+    ----------
+    box_px : the part of the scan's own grid that was covered, patch by patch
+    patch_mm : side of a patch
+    lost : ndarray of shape (patches down, patches across), float32, oriented as the file: share of
+        the place's score that is lost when the patch is hidden; negative where it rises
+    nearest : training lesions that look most like it, nearest first; none where the model has no
+        index of them
+    """
+
+    box_px: Box
+    patch_mm: float
+    lost: NDArray[np.float32]
+    nearest: tuple[NearLesion, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +79,8 @@ class ScanReading:
     heat : ndarray of the picture's shape, float32 in [0, 1]: the lesion score at each place, 0
         outside the breast
     breast : ndarray of the picture's shape, bool: where the breast is
+    domain : how like the training scans it is; None where the model has no guard
+    explanations : one for each detection, where they were asked for
     """
 
     scan_id: str
@@ -46,6 +98,8 @@ class ScanReading:
     heat: NDArray[np.float32]
     breast: NDArray[np.bool_]
     picture_spacing_mm: float
+    domain: DomainStatement | None = None
+    explanations: tuple[Explanation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

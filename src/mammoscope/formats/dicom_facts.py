@@ -30,6 +30,18 @@ TOMOSYNTHESIS = {"1.2.840.10008.5.1.4.1.1.13.1.3", "1.2.840.10008.5.1.4.1.1.13.1
 """Breast tomosynthesis and breast projection X-ray: several frames by nature, even where one."""
 PROJECTION = {"MG", "CR", "DX", "OT", "SC", "RG"}
 LARGEST_SPACING_MM = 2.0
+SPACINGS_AGREE = 0.12
+"""Two spacings of one header may differ by so much: a breast on the detector's cover is magnified
+by up to a tenth, and some devices write the one before, some the one after correction."""
+MAGNIFIED = 1.45
+"""From this factor on a view was taken on a magnification stand; they have 1.5 to 2."""
+SPOT_CODES = {
+    # DICOM PS3.16, CID 4015: SNOMED CT code, and the older SNOMED RT one.
+    "399055006": "spot compression",
+    "R-102D7": "spot compression",
+    "399163009": "magnification",
+    "R-102D6": "magnification",
+}
 FACT_TAGS = (
     "SOPClassUID",
     "SOPInstanceUID",
@@ -160,6 +172,7 @@ def facts_of(header: Dataset) -> DicomFacts:
     warnings: list[str] = []
     values = _values(header)
     spacing, tag = _spacing(values, warnings)
+    warnings.extend(_spot(values))
     given = _text(values, "PatientID")
     cbis = cbis_name(given)
     syntax = getattr(header, "file_meta", Dataset()).get("TransferSyntaxUID", "")
@@ -327,6 +340,7 @@ def _spacing(header: Header, warnings: list[str]) -> tuple[Spacing | None, str |
         ("ImagerPixelSpacing", lambda: _magnification(header)),
         ("NominalScannedPixelSpacing", lambda: 1.0),
     )
+    given: list[tuple[str, Spacing]] = []
     for tag, divisor in tags:
         value: Any = header.get(tag)
         if value is None or value == "":
@@ -336,9 +350,40 @@ def _spacing(header: Header, warnings: list[str]) -> tuple[Spacing | None, str |
         except (TypeError, ValueError):
             row = column = -1.0
         if 0 < row <= LARGEST_SPACING_MM and 0 < column <= LARGEST_SPACING_MM:
-            return (row, column), tag
-        warnings.append(f"{tag} is {one_line(value)}, which no mammogram can have; it is ignored")
-    return None, None
+            given.append((tag, (row, column)))
+        elif not given:
+            warnings.append(
+                f"{tag} is {one_line(value)}, which no mammogram can have; it is ignored"
+            )
+    if not given:
+        return None, None
+    used, spacing = given[0]
+    for tag, other in given[1:]:
+        if any(abs(a / b - 1) > SPACINGS_AGREE for a, b in zip(other, spacing, strict=True)):
+            warnings.append(
+                f"the header gives the spacing twice and differently: {used} says "
+                f"{_in_mm(spacing)}, {tag} says {_in_mm(other)}; the first is used"
+            )
+            break
+    return spacing, used
+
+
+def _in_mm(spacing: Spacing) -> str:
+    return f"{spacing[0]:.4g} x {spacing[1]:.4g} mm"
+
+
+def _spot(header: Header) -> Iterator[str]:
+    """Tell that only a part of the breast is shown, enlarged or compressed by itself."""
+    for view in header.get("ViewCodeSequence") or ():
+        for item in view.get("ViewModifierCodeSequence") or ():
+            name = SPOT_CODES.get(str(item.get("CodeValue") or ""))
+            if name:
+                yield f"{name}: only a part of the breast is shown, and the model knows whole views"
+    if _magnification(header) >= MAGNIFIED:
+        yield (
+            f"magnified {_magnification(header):g} times: a spot view, and the model knows whole "
+            "views"
+        )
 
 
 def _magnification(header: Header) -> float:

@@ -45,6 +45,11 @@ class DenseLite0(nn.Module):
         hold_batch_norm(self)
         return self
 
+    def levels(self, x: Tensor) -> list[Tensor]:
+        """Return the features of a batch as `forward` takes it, finest level first."""
+        found: list[Tensor] = self.features((x - GREY_MEAN) / GREY_SPREAD)
+        return found
+
     def forward(self, x: Tensor) -> Tensor:
         """Answer for a batch of prepared scans.
 
@@ -56,7 +61,7 @@ class DenseLite0(nn.Module):
         -------
         Tensor of shape (batch, 2, rows / 8, columns / 8): logits of `TARGETS`
         """
-        levels = self.features((x - GREY_MEAN) / GREY_SPREAD)
+        levels = self.levels(x)
         y = _top_down(self.lateral, levels)
         for mix in self.mix:
             y = functional.relu(mix(y))

@@ -21,6 +21,7 @@ from mammoscope.core.records import Finding, Scan
 from mammoscope.evaluation.metrics import binary_figures, to_json
 from mammoscope.evaluation.outcomes import Peak, ScanOutcome
 from mammoscope.evaluation.picture_points import drawn_of
+from mammoscope.evaluation.strata import said_age_group
 from mammoscope.evaluation.summary import summarise
 from mammoscope.formats.masks import boxed
 from mammoscope.models.weights import Model, load_model
@@ -139,6 +140,7 @@ def evaluation_of(
             seed=seed,
             threshold=point.threshold if point else None,
             calibration=contract.breast_calibration,
+            lesion_calibration=contract.calibration,
         ),
         "threshold": None
         if point is None
@@ -255,6 +257,8 @@ def outcome_of(model: Model, scan: Scan, *, spacing_um: float | None = None) -> 
         "breast_density": scan.breast_density,
         "view": scan.view,
         "spacing_source": loaded.spacing_source,
+        "scanner": scan.facts.get("scanner"),
+        "age": said_age_group(scan.facts.get("age")),
     }
     return ScanOutcome(
         scan_id=scan.scan_id,
@@ -273,5 +277,5 @@ def outcome_of(model: Model, scan: Scan, *, spacing_um: float | None = None) -> 
             for peak in peaks
         ),
         findings=None if scan.findings is None else boxed(scan.findings, shape),
-        strata={key: str(value) for key, value in facts.items() if value is not None},
+        strata={key: str(value) for key, value in facts.items() if value},
     )

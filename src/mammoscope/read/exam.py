@@ -1,7 +1,6 @@
 """Whole exams: files to scores, heat maps and detections of scans, breasts and the exam."""
 
 import time
-from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,14 +13,18 @@ from mammoscope.core.errors import (
     ScanError,
     SpacingMissingError,
 )
-from mammoscope.core.reading import BreastReading, ExamReading, ScanReading
+from mammoscope.core.reading import BreastReading, DomainStatement, ExamReading, ScanReading
 from mammoscope.core.records import Spacing
-from mammoscope.core.vocabulary import Laterality, SpacingSource
+from mammoscope.core.vocabulary import Laterality
 from mammoscope.models.weights import Model, load_model
 from mammoscope.models.whole_scan import answer, find_peaks, scan_malignancy, scan_score
 from mammoscope.read.candidates import detections, probability_of
+from mammoscope.read.domain import check_domain, guard_of, statement_of
+from mammoscope.read.doubts import doubts_of
+from mammoscope.read.explain import explain
 from mammoscope.read.find import ExamInput, find_exams
 from mammoscope.read.picture import display_picture, heat_on
+from mammoscope.scans.domain import Guard
 from mammoscope.scans.load import LoadedScan, read_scan
 from mammoscope.scans.prepare import Prepared
 
@@ -57,11 +60,16 @@ def read_exam(exam: ExamInput | str | Path, model: Model | str | Path = "default
         try:
             mark = time.perf_counter()
             opened = read_scan(
-                file, spacing_um=asked.spacing_um, for_processing=asked.for_processing
+                file,
+                spacing_um=asked.spacing_um,
+                for_processing=asked.for_processing,
+                anyway=asked.anyway,
             )
             loaded = _filled_in(opened, asked)
             decoded = time.perf_counter() - mark
-            reading, steps = read_loaded(loaded, used)
+            reading, steps = read_loaded(
+                loaded, used, anyway=asked.anyway, explained=asked.explained
+            )
         except MammoscopeError as error:
             failures[str(file)] = str(error)
             first = first or error
@@ -84,7 +92,7 @@ def read_exam(exam: ExamInput | str | Path, model: Model | str | Path = "default
         probability=worst.probability,
         contract=used.contract,
         model_digest=used.digest,
-        warnings=(*asked.warnings, *_exam_warnings(scans)),
+        warnings=(*asked.warnings, *doubts_of(scans)),
         failures=failures,
         timings_s=timings,
     )
@@ -104,6 +112,14 @@ def _prepared(scan: LoadedScan, spacing_mm: Spacing, model: Model) -> Prepared:
     """Prepare a scan; what is wrong with it is told with the file's name."""
     try:
         return model.prepare(scan.image, spacing_mm)
+    except (ScanError, ContractError) as error:
+        raise type(error)(f"{scan.path}: {error}") from error
+
+
+def _stated(guard: Guard, scan: LoadedScan) -> DomainStatement | None:
+    """Judge a scan; what is wrong with it is told with the file's name."""
+    try:
+        return statement_of(guard, scan)
     except (ScanError, ContractError) as error:
         raise type(error)(f"{scan.path}: {error}") from error
 
@@ -137,25 +153,15 @@ def _breasts(scans: list[ScanReading], model: Model) -> tuple[BreastReading, ...
     return tuple(breasts)
 
 
-def _exam_warnings(scans: list[ScanReading]) -> tuple[str, ...]:
-    """Tell what makes the exam's scores less than they seem."""
-    notes = []
-    if any(scan.laterality is None for scan in scans):
-        notes.append(
-            "some files do not say which breast they show; they were scored as one breast: give "
-            "--laterality or name the files like R_CC.png"
-        )
-    views = Counter((s.laterality, s.view) for s in scans if s.laterality and s.view)
-    doubled = [f"{side} {view}" for (side, view), count in views.items() if count > 1]
-    if doubled:
-        notes.append(f"several scans of the same view: {', '.join(doubled)}")
-    if any(scan.spacing_source is SpacingSource.ASSUMED for scan in scans):
-        notes.append("the pixel size of some scans is assumed; sizes in millimetres are uncertain")
-    return tuple(notes)
-
-
-def read_loaded(scan: LoadedScan, model: Model) -> tuple[ScanReading, dict[str, float]]:
+def read_loaded(
+    scan: LoadedScan, model: Model, *, anyway: bool = False, explained: bool = False
+) -> tuple[ScanReading, dict[str, float]]:
     """Read one loaded scan.
+
+    Parameters
+    ----------
+    anyway : read a scan that the model's guard calls unlike the training scans
+    explained : explain each detection, see `mammoscope.read.explain`
 
     Returns
     -------
@@ -166,7 +172,7 @@ def read_loaded(scan: LoadedScan, model: Model) -> tuple[ScanReading, dict[str, 
     SpacingMissingError
         When the size of the scan's pixels is not known.
     ScanError, ContractError
-        When no breast is found, or the scan does not fit the model.
+        When no breast is found, the scan does not fit the model, or is unlike those of training.
     """
     if scan.spacing_mm is None or scan.spacing_source is None:
         raise SpacingMissingError(
@@ -174,6 +180,11 @@ def read_loaded(scan: LoadedScan, model: Model) -> tuple[ScanReading, dict[str, 
             "sizes in millimetres; give the pixel size in micrometres with --spacing-um."
         )
     marks = [time.perf_counter()]
+    guard = guard_of(model)
+    domain = _stated(guard, scan) if guard else None
+    if domain is not None and not anyway:
+        check_domain(scan, domain)
+    marks.append(time.perf_counter())
     prepared = _prepared(scan, scan.spacing_mm, model)
     marks.append(time.perf_counter())
     found = answer(model.network, model.contract.output, prepared)
@@ -197,9 +208,11 @@ def read_loaded(scan: LoadedScan, model: Model) -> tuple[ScanReading, dict[str, 
         heat=heat_on(found, prepared, breast),
         breast=breast,
         picture_spacing_mm=model.contract.input.spacing_mm / 2,
+        domain=domain,
+        explanations=explain(model, prepared, marked) if explained else (),
     )
     marks.append(time.perf_counter())
-    steps = ("prepare", "network", "marks_and_pictures")
+    steps = ("guard", "prepare", "network", "marks_and_pictures")
     return reading, {
         name: after - before
         for name, before, after in zip(steps, marks[:-1], marks[1:], strict=True)

@@ -28,7 +28,8 @@ class ExamInput:
     """Files of one exam in hanging order, with what the user says of them.
 
     `spacing_um` goes before what the files say; `laterality` and `view` stand in where they say
-    nothing; `for_processing` is what to do with images FOR PROCESSING.
+    nothing; `for_processing` is what to do with images FOR PROCESSING; `anyway` reads scans
+    that are unlike those of training, and `explained` tells why places were marked.
     """
 
     exam_id: str
@@ -38,6 +39,8 @@ class ExamInput:
     laterality: Laterality | None = None
     view: ViewPosition | None = None
     for_processing: ForProcessing = "refuse"
+    anyway: bool = False
+    explained: bool = False
     warnings: tuple[str, ...] = ()
 
 
@@ -78,6 +81,7 @@ def find_exams(
             failures[str(file)] = str(error)
             continue
         groups.setdefault(_exam_of(facts, str(file.parent)), []).append(facts)
+    groups = _by_patient(groups)
     exams = [
         ExamInput(
             exam_id=exam_id,
@@ -87,7 +91,7 @@ def find_exams(
             laterality=laterality,
             view=view,
             for_processing=for_processing,
-            warnings=_notes(members),
+            warnings=_notes(members, groups),
         )
         for exam_id, members in zip(_exam_ids(groups), groups.values(), strict=True)
     ]
@@ -138,7 +142,41 @@ def _exam_ids(groups: Mapping[str, list[FileFacts]]) -> list[str]:
     return names
 
 
-def _notes(members: list[FileFacts]) -> tuple[str, ...]:
+def _by_patient(groups: Mapping[str, list[FileFacts]]) -> dict[str, list[FileFacts]]:
+    """Part the exams whose files name more than one patient: one exam for each."""
+    parted: dict[str, list[FileFacts]] = {}
+    for key, members in groups.items():
+        patients = {m.patient_id for m in members} - {None}
+        for member in members:
+            own = f"{key}\0{member.patient_id}" if len(patients) > 1 else key
+            parted.setdefault(own, []).append(member)
+    return parted
+
+
+def _notes(members: list[FileFacts], groups: Mapping[str, list[FileFacts]]) -> tuple[str, ...]:
+    """Tell how files came to be one exam, and what lies among them."""
+    return (*_joined(members), *_strangers(members, groups))
+
+
+def _strangers(members: list[FileFacts], groups: Mapping[str, list[FileFacts]]) -> tuple[str, ...]:
+    """Tell that scans of another patient lie in the same folder; more than one is an archive."""
+    folders = {m.path.parent for m in members}
+    own = members[0].patient_id
+    others = {
+        facts.patient_id
+        for group in groups.values()
+        for facts in group
+        if facts.path.parent in folders and facts.patient_id not in (own, None)
+    }
+    if own is None or len(others) != 1 or members[0].cbis_scan:
+        return ()
+    return (
+        f"scans of another patient ({others.pop()}) lie in the same folder; they are read as an "
+        "exam of their own",
+    )
+
+
+def _joined(members: list[FileFacts]) -> tuple[str, ...]:
     if members[0].cbis_scan and len({m.exam_id for m in members}) > 1:
         return ("CBIS-DDSM files each scan as a study of its own; the patient's scans were joined",)
     return ()

@@ -3,7 +3,7 @@
 from math import isfinite
 from typing import Any
 
-from mammoscope.core.reading import ExamReading, ScanReading
+from mammoscope.core.reading import DomainStatement, ExamReading, Explanation, ScanReading
 from mammoscope.core.records import Detection
 
 SCHEMA = "mammoscope.findings/1"
@@ -65,7 +65,36 @@ def _scan(scan: ScanReading) -> dict[str, Any]:
         "score": _score(scan.score),
         "malignancy": _score(scan.malignancy),
         "warnings": list(scan.warnings),
+        "domain": _domain(scan.domain),
         "detections": [_detection(found) for found in scan.detections],
+        "explanations": [_explanation(one) for one in scan.explanations],
+    }
+
+
+def _explanation(one: Explanation) -> dict[str, Any]:
+    box = one.box_px
+    return {
+        "box_px": [round(value, 1) for value in (box.top, box.left, box.height, box.width)],
+        "patch_mm": round(one.patch_mm, 2),
+        "lost": [[_score(float(share)) for share in row] for row in one.lost],
+        "nearest": [
+            {
+                "lesion": near.lesion_id,
+                "pathology": near.pathology,
+                "distance": round(near.distance, 4),
+            }
+            for near in one.nearest
+        ],
+    }
+
+
+def _domain(domain: DomainStatement | None) -> dict[str, Any] | None:
+    if domain is None:
+        return None
+    return {
+        "verdict": domain.verdict,
+        "reasons": list(domain.reasons),
+        "likeness": _score(domain.likeness),
     }
 
 

@@ -15,9 +15,10 @@ import numpy as np
 
 import mammoscope
 from mammoscope.core.contract import ModelContract
-from mammoscope.core.reading import ExamReading
+from mammoscope.core.reading import ExamReading, ScanReading
 from mammoscope.core.vocabulary import Laterality, SpacingSource
 from mammoscope.formats.files import write_atomic
+from mammoscope.report.explaining import whys
 from mammoscope.report.findings import NOTICE, findings_json
 from mammoscope.report.hanging import HungView, hang
 from mammoscope.report.pictures import BAR_MM, grey_jpeg, heat_colours, heat_png, view_png
@@ -72,6 +73,7 @@ class _View:
     assumed: bool
     score: str
     malignancy: str
+    likeness: str
     warnings: tuple[str, ...]
     marks: tuple[_Mark, ...]
     grey: str
@@ -143,6 +145,7 @@ def render(reading: ExamReading, hung: tuple[HungView, ...]) -> str:
         # The page's policy names this one script, so no other text can ever run.
         script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         legend=_legend(),
+        whys=[(why, _data("image/png", why.png)) for why in whys(hung)],
         reading=reading,
         headline=_headline(reading, sum(len(view.marks) for view in views)),
         views=views,
@@ -219,8 +222,8 @@ def _view(key: str, view: HungView) -> _View:
     if scan is None:
         return _View(
             key=key, title=view.title, present=False, mirrored=False, file="", spacing="",
-            source="", assumed=False, score="", malignancy="", warnings=(), marks=(), grey="",
-            heat="",
+            source="", assumed=False, score="", malignancy="", likeness="", warnings=(), marks=(),
+            grey="", heat="",
         )  # fmt: skip
     row, column = (f"{1000 * side:.4g}" for side in scan.spacing_mm)
     return _View(
@@ -234,11 +237,18 @@ def _view(key: str, view: HungView) -> _View:
         assumed=scan.spacing_source is SpacingSource.ASSUMED,
         score=_two(scan.score),
         malignancy=_two(scan.malignancy),
+        likeness=_likeness(scan),
         warnings=scan.warnings,
         marks=_marks(view),
         grey=_data("image/jpeg", grey_jpeg(view.picture)),
         heat=_data("image/png", heat_png(view.heat)),
     )
+
+
+def _likeness(scan: ScanReading) -> str:
+    if scan.domain is None:
+        return NONE
+    return f"{scan.domain.verdict} ({scan.domain.likeness:.2f})"
 
 
 def _marks(view: HungView) -> tuple[_Mark, ...]:

@@ -147,6 +147,7 @@ def read_scan(
     for_processing: ForProcessing = "refuse",
     laterality: Laterality | None = None,
     view: ViewPosition | None = None,
+    anyway: bool = False,
 ) -> LoadedScan:
     """Read a mammogram from a DICOM, PNG, TIFF, PGM, JPEG, WebP or LJPEG file; its content tells.
 
@@ -157,6 +158,7 @@ def read_scan(
     spacing_um : side of a pixel in micrometres; goes before what the file says
     values, for_processing : see `mammoscope.formats.dicom.read_dicom`
     laterality, view : go before what the file says
+    anyway : take a picture file even where no dark air lies round a breast
 
     Raises
     ------
@@ -166,7 +168,7 @@ def read_scan(
         When it is no mammogram.
     """
     scan = _opened(Path(path), values, for_processing)
-    if not scan.facts:
+    if not scan.facts and not anyway:
         _check_air(scan.path, scan.image)
     return _told(scan, spacing_um, laterality, view)
 
@@ -413,7 +415,7 @@ def _check_air(file: Path, image: NDArray[Any]) -> None:
     if quarter > BRIGHTEST_QUARTER or middle > BRIGHTEST_MIDDLE:
         raise ScanError(
             f"{file}: no dark film or air lies round a breast, as on every mammogram; this looks "
-            "like a photograph, a screenshot or an inverted scan."
+            "like a photograph, a screenshot or an inverted scan; it is read only with --anyway."
         )
 
 
