@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mammoscope.cli.console import counting, print_table
+from mammoscope.cli.explore import explore
 from mammoscope.cli.fetch import fetch
 from mammoscope.cli.opening import open_at
 from mammoscope.cli.simulate import simulate
@@ -26,7 +27,7 @@ MOST_SHOWN = 200
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="Archives: list, check, show, simulate and fetch them.",
+    help="Archives: list, check, show, explore, simulate and fetch them.",
 )
 
 Name = Annotated[str, typer.Argument(help="Name of the archive, see `archive list`.")]
@@ -240,5 +241,6 @@ def _finding_row(finding: "Finding") -> tuple[str, ...]:
     )
 
 
+app.command()(explore)
 app.command()(simulate)
 app.command()(fetch)

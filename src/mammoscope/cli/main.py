@@ -12,7 +12,18 @@ from typing import Annotated
 import typer
 
 import mammoscope
-from mammoscope.cli import archive, compare, demo, evaluate, model, read, tabular, tiles, train
+from mammoscope.cli import (
+    archive,
+    compare,
+    demo,
+    evaluate,
+    model,
+    read,
+    reproduce,
+    tabular,
+    tiles,
+    train,
+)
 from mammoscope.cli.console import tell
 from mammoscope.core.errors import MammoscopeError
 
@@ -59,6 +70,7 @@ app.command()(train.train)
 app.command()(evaluate.evaluate)
 app.command()(compare.compare)
 app.add_typer(model.app, name="model")
+app.command()(reproduce.reproduce)
 app.command()(tabular.tabular)
 
 
