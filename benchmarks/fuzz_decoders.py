@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from fuzz_seeds import (
+    checkpoint_files,
     codec_files,
     dicom_files,
     dicomdir_files,
@@ -51,6 +52,7 @@ from mammoscope.formats.raster import read_raster
 from mammoscope.formats.tape import films_of, read_tape
 from mammoscope.formats.tf_example import parse_example
 from mammoscope.formats.tfrecord import read_records
+from mammoscope.models.foreign import read_checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,7 @@ _ALL = (
     Decoder("example", "record", example_files, _read_example),
     Decoder("npy", "tiles.npy", npy_files, _read_npy),
     Decoder("zip", "series.zip", zip_files, _read_zip),
+    Decoder("checkpoint", "weights.pth", checkpoint_files, read_checkpoint),
     Decoder("gzip", "a.OVERLAY.gz", gzip_files, _read_packed),
     Decoder("dicomdir", "DICOMDIR", dicomdir_files, _read_dicomdir),
     _text("outlines", "1.xml", outline_files, _read_outlines),

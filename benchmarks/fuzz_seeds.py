@@ -13,6 +13,7 @@ from pathlib import Path
 import imagecodecs
 import numpy as np
 import tifffile
+import torch
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom import dcmread
@@ -256,6 +257,18 @@ def zip_files() -> list[bytes]:
                 packed.addfile(entry, io.BytesIO(data))
         made.append(stream.getvalue())
     return made
+
+
+def checkpoint_files() -> list[bytes]:
+    """Make PyTorch checkpoints of the older and the newer kind."""
+    weight = torch.arange(24.0).reshape(2, 3, 4)
+    content = {"a.weight": weight, "b": torch.tensor(3), "c": weight[:, 1:].half(), "d": weight[1]}
+    files = []
+    for is_zip in (True, False):
+        stream = io.BytesIO()
+        torch.save(content, stream, _use_new_zipfile_serialization=is_zip)
+        files.append(stream.getvalue())
+    return files
 
 
 def gzip_files() -> list[bytes]:

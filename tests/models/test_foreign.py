@@ -3,12 +3,18 @@
 import io
 import os
 from pathlib import Path
-from zipfile import ZipFile
+from zipfile import ZIP_DEFLATED, ZipFile
 
+import numpy as np
 import pytest
 import torch
 
-from mammoscope.core.errors import CorruptFileError, MissingFileError, UnknownFormatError
+from mammoscope.core.errors import (
+    CorruptFileError,
+    MammoscopeError,
+    MissingFileError,
+    UnknownFormatError,
+)
 from mammoscope.models.foreign import read_checkpoint, read_legacy_checkpoint
 
 
@@ -46,6 +52,12 @@ class Nasty:
 
     def __reduce__(self):
         return os.mkdir, ("made-by-a-checkpoint",)
+
+
+def test_a_legacy_checkpoint_of_a_single_tensor_is_read(tmp_path):
+    # The list of its storages is written in another way than a longer one.
+    path = write_legacy(tmp_path / "w.pth", {"x": torch.arange(3.0)})
+    assert read_checkpoint(path)["x"].tolist() == [0, 1, 2]
 
 
 @pytest.mark.parametrize("write", [write_legacy, write_zip])
@@ -98,3 +110,75 @@ def test_other_files_are_refused(tmp_path):
         read_legacy_checkpoint(text)
     with pytest.raises(MissingFileError, match="no such"):
         read_legacy_checkpoint(tmp_path / "none.pth")
+
+
+def test_a_zip_whose_parts_are_compressed_is_refused_before_they_are_unpacked(tmp_path):
+    path = tmp_path / "packed.pth"
+    with ZipFile(path, "w", ZIP_DEFLATED) as archive:
+        archive.writestr("w/data.pkl", bytes(1 << 20))
+    with pytest.raises(UnknownFormatError, match=r"packed\.pth: .*compressed"):
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize("write", [write_legacy, write_zip])
+def test_a_tensor_larger_than_its_storage_is_refused(tmp_path, write):
+    path = write(tmp_path / "w.pth", {"x": torch.zeros(1).expand(1 << 40)})
+    with pytest.raises(CorruptFileError, match=r"w\.pth: .*in 1 numbers"):
+        read_checkpoint(path)
+
+
+def test_a_damaged_name_with_a_line_break_stays_one_sentence(tmp_path):
+    path = write_legacy(tmp_path / "w.pth", {"x": Nasty()})
+    path.write_bytes(path.read_bytes().replace(b"posix\nmkdir", b"posix\nmk\xe2\x80\xa8r"))
+    with pytest.raises(MammoscopeError) as caught:
+        read_checkpoint(path)
+    assert len(str(caught.value).splitlines()) == 1
+
+
+def damaged(data, number):
+    """Cut, flip, overwrite, double or take out a piece, by the number alone."""
+    rng = np.random.default_rng(number)
+    place, other = sorted(int(v) for v in rng.integers(0, len(data), 2))
+    match number % 5:
+        case 0:
+            return data[:place]
+        case 1:
+            return data[:place] + bytes([data[place] ^ 1 << rng.integers(8)]) + data[place + 1 :]
+        case 2:
+            return data[:place] + rng.bytes(4) + data[place + 4 :]
+        case 3:
+            return data[:other] + data[place:]
+        case _:
+            return data[:place] + data[place + int(rng.integers(1, 40)) :]
+
+
+def outcome(path):
+    """Tell how an attempt to read ends: None is a result, else what the error says."""
+    try:
+        read_checkpoint(path)
+    except MammoscopeError as error:
+        return str(error)
+    return None
+
+
+@pytest.mark.parametrize("write", [write_legacy, write_zip])
+def test_a_damaged_checkpoint_gives_tensors_or_one_error_that_names_the_file(tmp_path, write):
+    content = {"a.weight": torch.randn(2, 3), "b": torch.tensor(3), "c": torch.ones(4).half()}
+    data = write(tmp_path / "w.pth", content).read_bytes()
+    path = tmp_path / "damaged.pth"
+    for number in range(400):
+        path.write_bytes(damaged(data, number))
+        sentence = outcome(path)
+        assert sentence is None or str(path) in sentence, number
+        assert sentence is None or len(sentence.splitlines()) == 1, number
+
+
+def test_a_checkpoint_that_cannot_be_opened_is_one_error(tmp_path, monkeypatch):
+    path = write_zip(tmp_path / "w.pth", {"x": torch.zeros(3)})
+
+    def refuse(_path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("mammoscope.models.foreign.is_zipfile", refuse)
+    with pytest.raises(CorruptFileError, match=r"w\.pth: .*Permission denied"):
+        read_checkpoint(path)

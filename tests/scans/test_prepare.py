@@ -30,6 +30,20 @@ def test_input_is_padded_to_the_contracts_multiple_and_stays_in_its_range():
     assert prepared.image.dtype == np.float32
 
 
+@pytest.mark.parametrize("ends", [(0.0, 255.0), (-0.25, 0.75), (-1.0, 1.0)])
+def test_what_is_outside_the_breast_is_black_in_every_value_range(ends):
+    low, high = ends
+    spec = InputSpec(
+        spacing_mm=0.3, grey_rule="breast-percentiles", grey_numbers=GREYS, value_range=ends
+    )
+    unit, other = (prepare(s, make_breast(), (0.2, 0.2)) for s in (SPEC, spec))
+    # Both the air of the film and the rows and columns that fill up to the multiple.
+    assert (unit.image[:, -1] == 0).all()
+    assert (other.image[:, -1] == np.float32(low)).all()
+    assert (other.image[unit.image == 0] == np.float32(low)).all()
+    np.testing.assert_allclose(other.image, low + unit.image * (high - low), atol=1e-4)
+
+
 def test_a_right_breast_becomes_the_mirror_image_of_the_left_one():
     left = prepare(SPEC, make_breast(columns=600), (0.3, 0.3))
     right = prepare(SPEC, make_breast(columns=600, wall="right"), (0.3, 0.3))

@@ -53,6 +53,41 @@ def test_settings_that_change_the_weights_change_the_digest_and_alarms_do_not(co
     assert digests[4] == digests[0]
 
 
+@pytest.mark.parametrize(
+    ("network", "wanted"),
+    # Method facts 3 and 4: batch, weight of the abnormal, factor and epochs of a stair.
+    [
+        ("1.0.0.35", (32, 2.0, 0.80, 5)),
+        ("1.0.0.24", (64, 1.0, 0.85, 5)),
+        ("DDSM_2", (32, 4.0, 0.85, 25)),
+    ],
+)
+def test_what_is_not_given_is_as_the_networks_script_has_it(config, asked, network, wanted):
+    train(config, [f"architecture={network}"])
+    ((settings, _, _),) = asked
+    rate = settings.rate
+    got = (settings.batch_size, settings.loss.positive_weight, rate.decay, rate.epochs_a_stair)
+    assert got == wanted
+
+
+def test_what_is_given_wins_over_the_networks_script(config, asked):
+    given = ["batch_size=8", "loss.positive_weight=3", "rate.decay=0.5", "rate.epochs_a_stair=2"]
+    train(config, ["architecture=DDSM_2", *given])
+    ((settings, _, _),) = asked
+    assert (settings.batch_size, settings.loss.positive_weight) == (8, 3)
+    assert (settings.rate.decay, settings.rate.epochs_a_stair) == (0.5, 2)
+
+
+def test_a_network_that_is_none_is_named_before_anything_is_read(config):
+    with pytest.raises(UnknownNameError, match=r"1\.0\.0\.99"):
+        train(config, ["architecture=1.0.0.99"])
+
+
+def test_a_section_that_is_no_table_is_still_told(config):
+    with pytest.raises(BadValueError, match="loss"):
+        train(config, ["loss=3"])
+
+
 def test_a_missing_settings_file_is_named(tmp_path):
     with pytest.raises(MissingFileError, match=r"b\.toml: there is no such settings file"):
         train(tmp_path / "b.toml")

@@ -6,6 +6,7 @@ from types import NoneType
 from typing import get_args, get_type_hints
 
 import pytest
+import torch
 
 from mammoscope.core.config import read_settings
 from mammoscope.core.errors import BadValueError, UnknownKeyError, UnknownNameError
@@ -123,11 +124,23 @@ def test_start_and_freeze_are_read_by_their_names():
     assert (start.keep, start.freeze) == (Keep.FEATURES, Freeze.ALL_BUT_OUTPUT)
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.toml")), ids=lambda path: path.stem)
+RUNS = [p for p in sorted(CONFIGS.glob("*.toml")) if "[experiment]" not in p.read_text("utf-8")]
+
+
+@pytest.mark.parametrize("path", RUNS, ids=lambda path: path.stem)
 def test_the_packaged_settings_can_be_read(path):
     text = path.read_text(encoding="utf-8")
     kind = TileSettings if 'task = "tiles"' in text else DenseSettings
     assert read_settings(text, kind).name
+
+
+def test_the_precision_of_a_dense_run_is_read_and_means_a_type():
+    plain, quick = (
+        read_settings(PLACE, DenseSettings, overrides=given)
+        for given in ([], ["precision=bfloat16"])
+    )
+    assert plain.precision.autocast is None
+    assert quick.precision.autocast is torch.bfloat16
 
 
 def test_the_settings_for_mini_mias_are_the_papers():

@@ -35,7 +35,8 @@ from mammoscope.tiles.tile import CLASSES, NORMAL, Tile
 from mammoscope.training import tile_task
 from mammoscope.training.checkpoint import FILE
 from mammoscope.training.settings import Device, RecipeSettings, TileSettings
-from mammoscope.training.tile_run import check_splits, device_of, train_tiles
+from mammoscope.training.tile_checks import check_splits
+from mammoscope.training.tile_run import device_of, train_tiles
 
 SIDE = 12
 PLACE = 'archive = {name = "mini-mias", folder = "."}\n'
@@ -175,7 +176,7 @@ def test_figures_of_the_test_are_those_of_the_answers_by_hand(tmp_path, folder, 
     for place, said in ((normals[0], 4), (masses[0], 0), (masses[1], 4)):
         shares[place] = np.eye(5)[said]
     answers = tile_task.Answers(shares=shares, input_mean=0.0, input_deviation=1.0)
-    monkeypatch.setattr("mammoscope.training.tile_run.answers_of", lambda *_: answers)
+    monkeypatch.setattr("mammoscope.training.tile_measure.answers_of", lambda *_: answers)
     run(tmp_path, folder, overrides=["head=five", "epochs=1"])
     got = {name: figure["value"] for name, figure in figures_in(tmp_path)["tiles"].items()}
     assert got["accuracy"] == pytest.approx(18 / 20)
@@ -259,7 +260,7 @@ def test_contrast_holds_in_the_contract_and_at_the_test(tmp_path, folder, monkey
         seen.append(dict(spec.grey_numbers))
         return answers(network, tiles, positions, spec)
 
-    monkeypatch.setattr("mammoscope.training.tile_run.answers_of", noted)
+    monkeypatch.setattr("mammoscope.training.tile_measure.answers_of", noted)
     monkeypatch.setattr("mammoscope.training.tile_task.answers_of", noted)
     path = run(tmp_path, folder, overrides=["epochs=1", "input.contrast=1.5"])
     # Once for the validation and once for the test.

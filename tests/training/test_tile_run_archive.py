@@ -21,7 +21,7 @@ from mammoscope.core.vocabulary import FindingKind, Pathology, SpacingSource
 from mammoscope.models.facts import NetworkFacts
 from mammoscope.tiles.build import build_tiles
 from mammoscope.training.settings import TileSettings
-from mammoscope.training.tile_run import tell_verdict, train_tiles
+from mammoscope.training.tile_run import _tell_once, tell_verdict, train_tiles
 
 TEXT = """
 name = "made"
@@ -154,8 +154,15 @@ def test_tiles_that_changed_after_their_audit_count_as_not_audited(archive, tmp_
     tiles = build_tiles(few, "9", tmp_path / "set")
     path = tmp_path / "set" / "audit.json"
     path.write_text(path.read_text().replace('"set_digest": "', '"set_digest": "0'))
-    tell_verdict(tiles)
+    tell_verdict(tiles.folder)
     assert "were not audited" in " ".join(capsys.readouterr().err.split())
+
+
+def test_the_verdict_of_a_set_is_told_once_for_all_runs_on_it(tmp_path, capsys):
+    for _ in range(3):
+        _tell_once(tmp_path, "digest")
+    _tell_once(tmp_path, "another digest")
+    assert capsys.readouterr().err.count("Tiles in") == 2
 
 
 def test_a_part_of_an_archive_is_not_trained_on(tmp_path, monkeypatch):

@@ -8,20 +8,30 @@ are followed here; any other is refused.
 
 import pickletools
 import struct
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from io import BytesIO
+from math import prod
 from pathlib import Path
 from typing import Any
-from zipfile import BadZipFile, ZipFile, is_zipfile
+from zipfile import ZIP_STORED, BadZipFile, ZipFile, is_zipfile
 
 import torch
 from torch import Tensor
 
-from mammoscope.core.errors import CorruptFileError, MissingFileError, UnknownFormatError
+from mammoscope.core.errors import (
+    CorruptFileError,
+    MammoscopeError,
+    MissingFileError,
+    UnknownFormatError,
+)
 
 MAGIC = 0x1950A86A20F9469CFC6C
 DTYPES = {"FloatStorage": torch.float32, "LongStorage": torch.int64, "HalfStorage": torch.float16}
+
+LONGEST_CAUSE = 200
+"""Letters of a library's error that are told on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +57,14 @@ _DAMAGES = (
     TypeError,
     AttributeError,
     RuntimeError,
+    OverflowError,
+    MemoryError,
+    EOFError,
+    OSError,
+    RecursionError,
     struct.error,
+    zlib.error,
+    BadZipFile,
 )
 """What following a damaged file runs into."""
 
@@ -109,7 +126,8 @@ _SIMPLE: dict[str, Callable[[_Stack], None]] = {
     "TUPLE1": lambda s: s.items.append((s.items.pop(),)),
     "TUPLE2": lambda s: s.items.append(tuple(reversed([s.items.pop() for _ in range(2)]))),
     "TUPLE3": lambda s: s.items.append(tuple(reversed([s.items.pop() for _ in range(3)]))),
-    "APPENDS": lambda s: _append(s),
+    "APPEND": lambda s: _append(s, [s.items.pop()]),
+    "APPENDS": lambda s: _append(s, s.to_mark()),
     "REDUCE": _Stack.call,
     "BINPERSID": _Stack.storage,
     "SETITEMS": _Stack.set_items,
@@ -119,8 +137,7 @@ _SIMPLE: dict[str, Callable[[_Stack], None]] = {
 _VALUES = {"BININT", "BININT1", "BININT2", "LONG1", "BINUNICODE", "BINFLOAT"}
 
 
-def _append(stack: _Stack) -> None:
-    more = stack.to_mark()
+def _append(stack: _Stack, more: list[Any]) -> None:
     stack.items[-1].extend(more)
 
 
@@ -156,10 +173,13 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     MissingFileError, UnknownFormatError, CorruptFileError
         When the file is not there, is of another kind, or is cut short.
     """
-    if not path.is_file() or not is_zipfile(path):
-        return read_legacy_checkpoint(path)
+    if not path.is_file():
+        raise MissingFileError(f"{path}: there is no such weight file.")
     try:
+        if not is_zipfile(path):
+            return read_legacy_checkpoint(path)
         with ZipFile(path) as archive:
+            _check_stored(archive)
             (table_name,) = [n for n in archive.namelist() if n.endswith("/data.pkl")]
             folder = table_name.removesuffix("data.pkl")
             _check_byte_order(archive, folder)
@@ -170,10 +190,16 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
                 for key, dtype in dtypes.items()
             }
         return _tensors(table, storages)
-    except UnknownFormatError as error:
-        raise _unreadable(path, error) from error
-    except (BadZipFile, *_DAMAGES) as error:
+    except (UnknownFormatError, CorruptFileError) as error:
+        raise _named(path, error) from error
+    except _DAMAGES as error:
         raise _damaged(path, error) from error
+
+
+def _check_stored(archive: ZipFile) -> None:
+    """Refuse what PyTorch never writes, so that a small file cannot become a huge one."""
+    if any(member.compress_type != ZIP_STORED for member in archive.infolist()):
+        raise UnknownFormatError("its parts are compressed")
 
 
 def _check_byte_order(archive: ZipFile, folder: str) -> None:
@@ -200,29 +226,43 @@ def read_legacy_checkpoint(path: Path) -> dict[str, Tensor]:
         dtypes = {view.key: view.dtype for view in table.values()}
         storages = {key: _storage(stream, dtypes[key]) for key in keys}
         return _tensors(table, storages)
-    except UnknownFormatError as error:
-        raise _unreadable(path, error) from error
+    except (UnknownFormatError, CorruptFileError) as error:
+        raise _named(path, error) from error
     except _DAMAGES as error:
         raise _damaged(path, error) from error
 
 
 def _tensors(table: dict[str, _View], storages: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {
-        name: storages[view.key].as_strided(view.shape, view.stride, view.offset).clone()
-        for name, view in table.items()
-    }
+    return {name: _tensor(view, storages[view.key]) for name, view in table.items()}
 
 
-def _unreadable(path: Path, error: Exception) -> UnknownFormatError:
+def _tensor(view: _View, storage: Tensor) -> Tensor:
+    # Steps of zero could ask for any number of copies of one number.
+    if prod(view.shape) > storage.numel():
+        raise ValueError(f"a tensor of the shape {view.shape} in {storage.numel()} numbers")
+    return storage.as_strided(view.shape, view.stride, view.offset).clone()
+
+
+def _named(path: Path, error: MammoscopeError) -> MammoscopeError:
+    """Say which file an error is about; one that says so already stays as it is."""
+    if str(path) in str(error):
+        return error
+    if isinstance(error, CorruptFileError):
+        return _damaged(path, error)
     return UnknownFormatError(
-        f"{path}: no PyTorch checkpoint of a kind that can be read ({error})."
+        f"{path}: no PyTorch checkpoint of a kind that can be read ({_cause(error)})."
     )
 
 
 def _damaged(path: Path, error: Exception) -> CorruptFileError:
     return CorruptFileError(
-        f"{path}: the checkpoint is damaged or cut short ({error}); get it again."
+        f"{path}: the checkpoint is damaged or cut short ({_cause(error)}); get it again."
     )
+
+
+def _cause(error: Exception) -> str:
+    """Put into one short line what an error says; damaged names and traces may have many."""
+    return " ".join(str(error).split())[:LONGEST_CAUSE] or type(error).__name__
 
 
 def _check_magic(number: object) -> None:

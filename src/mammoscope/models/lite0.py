@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from mammoscope.models.depthwise import depthwise_conv2d
+
 BATCH_NORM_EPSILON = 1e-3
 GREY_MEAN, GREY_SPREAD = 0.449, 0.226
 """What the ImageNet weights expect of their input: means over the three colours."""
@@ -56,11 +58,38 @@ class SameConv(nn.Conv2d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve a batch of shape (batch, channel, rows, columns)."""
-        return super().forward(x if self._around is None else functional.pad(x, self._around))
+        return self.convolve(x, self.weight, None)
+
+    def convolve(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Convolve with other weights of the same shape."""
+        if self._around is not None:
+            x = functional.pad(x, self._around)
+        stride, padding = int(self.stride[0]), int(self.padding[0])
+        if self.groups > 1 and self.training and torch.is_grad_enabled():
+            return depthwise_conv2d(x, weight, bias, stride, padding)
+        return functional.conv2d(x, weight, bias, stride, padding, groups=self.groups)
 
 
 def _normal(channels: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(channels, eps=BATCH_NORM_EPSILON)
+
+
+def _normed(conv: SameConv, norm: nn.BatchNorm2d, x: Tensor) -> Tensor:
+    """Convolve and normalise.
+
+    Where a norm is held while its network is trained, scale and shift go into the convolution's
+    weights, and their gradients with them: two passes over the maps less in each direction.
+    """
+    if norm.training or not conv.training or norm.running_var is None or norm.running_mean is None:
+        return torch.as_tensor(norm(conv(x)))
+    scale = norm.weight * torch.rsqrt(norm.running_var + norm.eps)
+    shift = norm.bias - norm.running_mean * scale
+    return conv.convolve(x, conv.weight * scale[:, None, None, None], shift)
+
+
+def _bent(x: Tensor) -> Tensor:
+    """ReLU6, in the place of its input: nothing else needs what comes out of a norm."""
+    return functional.relu6(x, inplace=True)
 
 
 class Block(nn.Module):
@@ -81,10 +110,10 @@ class Block(nn.Module):
         """Map (batch, channel, rows, columns) to the stage's channels and stride."""
         y = x
         if self.expand_conv is not None and self.bn0 is not None:
-            y = functional.relu6(self.bn0(self.expand_conv(y)))
-        y = functional.relu6(self.bn1(self.depthwise_conv(y)))
-        y = self.bn2(self.project_conv(y))
-        return x + y if self._residual else torch.as_tensor(y)
+            y = _bent(_normed(self.expand_conv, self.bn0, y))
+        y = _bent(_normed(self.depthwise_conv, self.bn1, y))
+        y = _normed(self.project_conv, self.bn2, y)
+        return x + y if self._residual else y
 
 
 class Lite0(nn.Module):
@@ -109,7 +138,7 @@ class Lite0(nn.Module):
 
     def forward(self, x: Tensor) -> list[Tensor]:
         """Return the features at strides 8, 16 and 32 of a batch (batch, 1, rows, columns)."""
-        x = functional.relu6(self.bn_stem(self.conv_stem(x)))
+        x = _bent(_normed(self.conv_stem, self.bn_stem, x))
         features = []
         for index, stage in enumerate(self.stages):
             x = stage(x)

@@ -31,8 +31,9 @@ class Prepared:
 
     Attributes
     ----------
-    image : ndarray of shape (rows, columns), float32 in the contract's value range; 0 outside the
-        breast; both sides are multiples of the contract's `multiple_px`
+    image : ndarray of shape (rows, columns), float32 in the contract's value range, and its
+        lower end, which is black, outside the breast; both sides are multiples of the contract's
+        `multiple_px`
     breast : ndarray of the same shape, bool: where the breast is
     spacing_mm : side of an input pixel
     origin_px : (row, column) of `image`'s first pixel on the resampled scan, after mirroring
@@ -132,7 +133,8 @@ def prepare(spec: InputSpec, image: NDArray[np.generic], spacing_mm: Spacing) ->
     """Turn a scan into the input of a network with the contract `spec`.
 
     Resampling to the contract's spacing, breast mask, orientation, grey rule, then the part round
-    the breast is cut out and everything outside the breast (with 2 mm of air) becomes 0.
+    the breast is cut out and everything outside the breast (with 2 mm of air) becomes black: the
+    lower end of the contract's value range.
 
     Parameters
     ----------
@@ -157,12 +159,13 @@ def prepare(spec: InputSpec, image: NDArray[np.generic], spacing_mm: Spacing) ->
     low, high = spec.value_range
     margin = max(1, round(SKIN_MARGIN_MM / spec.spacing_mm))
     kept = ndimage.distance_transform_edt(~mask) <= margin
-    grey = np.where(kept, low + grey * (high - low), 0).astype(np.float32)
+    grey = np.where(kept, low + grey * (high - low), low).astype(np.float32)
     top, left, bottom, right = _cut(mask, round(spec.margin_mm / spec.spacing_mm))
     shape = tuple(
         -(-side // spec.multiple_px) * spec.multiple_px for side in (bottom - top, right - left)
     )
-    padded = np.zeros(shape, np.float32)
+    # A network whose range does not begin at 0 takes a 0 for a grey, not for black.
+    padded = np.full(shape, low, np.float32)
     inside = np.zeros(shape, np.bool_)
     padded[: bottom - top, : right - left] = grey[top:bottom, left:right]
     inside[: bottom - top, : right - left] = mask[top:bottom, left:right]

@@ -178,7 +178,12 @@ def _plan(settings: DenseSettings, steps_per_epoch: int) -> Plan:
         rise = min(1.0, (step + 1) / warm_up) if warm_up else 1.0
         return float(rise * 0.5 * (1 + np.cos(np.pi * step / total)))
 
-    return Plan(epochs=settings.epochs, rate=rate, clip_norm=settings.optimiser.clip_norm)
+    return Plan(
+        epochs=settings.epochs,
+        rate=rate,
+        clip_norm=settings.optimiser.clip_norm,
+        autocast=settings.precision.autocast,
+    )
 
 
 def _measured(outcomes: list[ScanOutcome], settings: DenseSettings, path: Path) -> Measured:

@@ -45,7 +45,8 @@ class DenseTask:
 
     def result(self, network: nn.Module, batch: DenseBatch) -> StepResult:
         """Pass a batch through; counts are of places, lesion or not at a score of one half."""
-        logits = network(batch.images)
+        # Computed in bfloat16 or not, the loss is summed up in float32.
+        logits = network(batch.images).float()
         loss = dense_loss(logits, batch, self.malignant_weight)
         judged = batch.lesion >= 0
         return StepResult(

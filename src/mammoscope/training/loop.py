@@ -4,9 +4,10 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isfinite
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, Protocol, runtime_checkable
 
 import torch
@@ -33,6 +34,8 @@ logger = logging.getLogger(__name__)
 LOG_EVERY = 50
 """Steps between the logged figures of training."""
 LOWER_IS_BETTER = frozenset({"loss", "cross_entropy"})
+ALARM_LETTERS = 60
+"""What a progress line has room for; the log has the whole sentence."""
 AVERAGE, TASK = "average/", "task/"
 
 Show = Callable[[int, str], AbstractContextManager[Callable[[str], None]]]
@@ -250,6 +253,8 @@ class _Run:
         self._device = next((p.device for p in network.parameters()), torch.device("cpu"))
         self.total = plan.epochs * task.steps_per_epoch
         self.line = ""
+        self._alarm = ""
+        self._watch = replace(plan.watch, show=plan.watch.show or self._show_alarm)
         self._unread: list[dict[str, float | Tensor]] = []
         self._read_at = time.perf_counter()
         self._saved_at = self.progress.step
@@ -314,6 +319,10 @@ class _Run:
             self._network.load_state_dict(self._plan.average.weights())
         self._network.eval()
 
+    def _show_alarm(self, sentence: str) -> None:
+        """Keep an alarm in the progress line until an epoch is without one."""
+        self._alarm = f"; alarm: {shorten(sentence, ALARM_LETTERS, placeholder='...')}"
+
     def _restore_parts(self) -> None:
         extra = self.progress.extra
         if self._plan.average is not None and (state := part_of(extra, AVERAGE)):
@@ -329,7 +338,7 @@ class _Run:
         with torch.autocast(self._device.type, kind) if kind else nullcontext():
             result = self._task.result(self._shared, batch)
         if self._plan.read_every == 1:
-            self._plan.watch.step(result.loss.item(), self.progress.step)
+            self._watch.step(result.loss.item(), self.progress.step)
         result.loss.backward()  # type: ignore[no-untyped-call]
         return result
 
@@ -364,12 +373,12 @@ class _Run:
         for place, values in enumerate(self._unread):
             for key, value in values.items():
                 running[key] = running.get(key, 0.0) + float(value)
-            self._plan.watch.step(float(values["loss"]), first + place)
+            self._watch.step(float(values["loss"]), first + place)
         self._unread.clear()
         now = time.perf_counter()
         running["seconds"] = running.get("seconds", 0.0) + now - self._read_at
         self._read_at = now
-        self.line = _line(running)
+        self.line = _line(running) + self._alarm
 
     def _end_epoch(self, log: RunLog) -> None:
         """Validate, log, keep the best weights, save; stop what cannot come to anything."""
@@ -384,7 +393,9 @@ class _Run:
         progress.running.clear()
         log.history(progress.history)
         log.epoch(progress.step, view)
-        alarms = self._plan.watch.epoch(progress.history, self._plan.facts)
+        alarms = self._watch.epoch(progress.history, self._plan.facts)
+        if not alarms:
+            self._alarm = ""
         log.alarms(progress.step, alarms)
         logger.info("epoch %d: %s", epoch, {k: round(v, 4) for k, v in row.items()})
         if isinstance(self._task, Remembers):
@@ -395,7 +406,7 @@ class _Run:
         if self._plan.on_epoch is not None:
             self._plan.on_epoch(progress.history)
         self._read_at = time.perf_counter()
-        self._plan.watch.stop(alarms)
+        self._watch.stop(alarms)
 
     def _validated(self) -> tuple[dict[str, float], EpochView | None]:
         """Validate with the weights that would be used; the first process does it for all."""

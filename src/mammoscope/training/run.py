@@ -20,8 +20,10 @@ from mammoscope.core.errors import (
     TrainingError,
     UnknownNameError,
 )
+from mammoscope.models import zoo
 from mammoscope.training.distributed import ALONE, Team, joined
 from mammoscope.training.loop import OnEpoch
+from mammoscope.training.memory import keep_freed_memory
 from mammoscope.training.settings import DenseSettings, TileSettings
 
 RunSettings = DenseSettings | TileSettings
@@ -85,7 +87,34 @@ def settings_of(values: Mapping[str, Any], source: str) -> RunSettings:
     task = str(values.get("task", "dense"))
     if task not in TASKS:
         raise UnknownNameError.among("task", task, TASKS)
+    if task == "tiles":
+        values = with_facts(values)
     return settings_from(values, TASKS[task], source=source)
+
+
+def with_facts(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Fill in what a run of tiles does not say and the script of its network does.
+
+    What is wrong in `values` stays as it is, for `settings_from` to tell.
+
+    Raises
+    ------
+    UnknownNameError
+        When there is no such network.
+    """
+    name = values.get("architecture", TileSettings.__dataclass_fields__["architecture"].default)
+    if not isinstance(name, str):
+        return dict(values)
+    facts = zoo.facts(name)
+    filled = {"batch_size": facts.batch_size, **values}
+    for section, own in (
+        ("loss", {"positive_weight": facts.positive_weight}),
+        ("rate", {"decay": facts.decay, "epochs_a_stair": facts.epochs_a_stair}),
+    ):
+        given = filled.get(section, {})
+        if isinstance(given, Mapping):
+            filled[section] = {**own, **given}
+    return filled
 
 
 def folder_of(settings: RunSettings, out: str | Path | None) -> Path:
@@ -105,6 +134,7 @@ def train_settings(
     TrainingError
         When training cannot go on usefully.
     """
+    keep_freed_memory()
     show = show_progress if team.leads else show_nothing
     digest = _digest(settings)
     if isinstance(settings, TileSettings):

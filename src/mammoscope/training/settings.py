@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
 
+import torch
+
 from mammoscope.core.contract import InputSpec
 from mammoscope.models.facts import VALUE_RANGES
 from mammoscope.models.heads import head_of
@@ -17,6 +19,18 @@ from mammoscope.training.mixup import MixupSettings
 from mammoscope.training.rates import RateSettings
 from mammoscope.training.sampling import SamplingSettings
 from mammoscope.training.start import StartSettings
+
+
+class Precision(StrEnum):
+    """In what a network computes where that is safe; weights and sums stay in float32."""
+
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+    @property
+    def autocast(self) -> torch.dtype | None:
+        """The type for `mammoscope.training.loop.Plan`; None is float32."""
+        return torch.bfloat16 if self is Precision.BFLOAT16 else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +85,8 @@ class DenseSettings:
 
     `folds` networks are trained besides the final one, each measured on the patients that it did
     not see; 0 leaves the figures out. `false_positives_per_scan` fixes the threshold on those.
-    `foreign` is an archive that is never trained on, to measure the final network.
+    `precision` is that of training alone; figures are measured in float32. `foreign` is an archive
+    that is never trained on, to measure the final network.
     """
 
     name: str
@@ -83,6 +98,7 @@ class DenseSettings:
     epochs: int = 5
     batch_size: int = 4
     malignant_weight: float = 2.0
+    precision: Precision = Precision.FLOAT32
     false_positives_per_scan: float = 0.5
     foreign: ArchiveSettings | None = None
     input: InputSettings = field(default_factory=InputSettings)
@@ -170,13 +186,6 @@ class StopSettings:
 
 
 STOP_FIGURES = ("accuracy", "auc", "class_accuracy", "cross_entropy", "f1", "precision", "recall")
-
-
-class Precision(StrEnum):
-    """In what a network computes where that is safe; weights and sums stay in float32."""
-
-    FLOAT32 = "float32"
-    BFLOAT16 = "bfloat16"
 
 
 class OnAlarm(StrEnum):

@@ -4,13 +4,11 @@ import json
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from rich.console import Console
 from torch import nn
 
@@ -20,14 +18,9 @@ from mammoscope.core.contract import InputSpec, ModelContract, OutputSpec
 from mammoscope.core.errors import (
     ArchiveError,
     BadValueError,
-    ShapeError,
-    SpacingError,
-    SpacingMissingError,
     TrainingError,
 )
 from mammoscope.core.vocabulary import Split
-from mammoscope.evaluation.intervals import Statistic, bootstrap, weighted_mean
-from mammoscope.evaluation.roc import auc_statistic
 from mammoscope.formats.files import write_atomic
 from mammoscope.models import zoo
 from mammoscope.models.facts import NetworkFacts
@@ -44,20 +37,16 @@ from mammoscope.training.distributed import ALONE, Team
 from mammoscope.training.loop import OnEpoch, Plan, Show, Stop, fit
 from mammoscope.training.optimisers import make_optimiser
 from mammoscope.training.rates import rate_of
-from mammoscope.training.settings import Device, Precision, TileSettings
-from mammoscope.training.tile_input import (
-    SPACING_TOLERANCE,
-    spacing_of,
-    spacing_range,
-    tile_spec,
-)
+from mammoscope.training.settings import Device, TileSettings
+from mammoscope.training.tile_checks import check_side, check_splits, spacing_for, spacing_limits
+from mammoscope.training.tile_input import tile_spec
+from mammoscope.training.tile_measure import measure
 from mammoscope.training.tile_share import SharedTileTask
-from mammoscope.training.tile_task import Penalty, TileTask, answers_of
+from mammoscope.training.tile_task import Penalty, TileTask
 from mammoscope.training.watch import Watch
 
 logger = logging.getLogger(__name__)
 
-RESAMPLES = 1000
 CHECKPOINT_EVERY = 200
 COMPILERS = ("torch._dynamo", "torch._inductor")
 """Where the errors of PyTorch's compiler come from."""
@@ -115,7 +104,7 @@ def train_tiles(
         tiles = tiles_of(settings, out / "tiles", show)
     check_splits(tiles, head_of(settings.head), settings.batch_size)
     if team.leads:
-        tell_verdict(tiles)
+        _tell_once(tiles.folder, set_digest(tiles.provenance))
     # What is drawn here (weights, dropout) is nobody else's.
     with torch.random.fork_rng():
         torch.manual_seed(settings.seed)
@@ -155,49 +144,27 @@ def tiles_of(settings: TileSettings, folder: Path, show: Show) -> TileSet:
     return tiles
 
 
-def tell_verdict(tiles: TileSet) -> None:
-    """Print on standard error what the audit of the tiles came to.
+@cache
+def _tell_once(folder: Path, _digest: str) -> None:
+    """Tell the verdict of a set once, however many seeds or trials a command trains on it."""
+    tell_verdict(folder)
+
+
+def tell_verdict(folder: Path) -> None:
+    """Print on standard error what the audit of the tiles in a folder came to.
 
     Raises
     ------
     CorruptFileError
         When the stored audit is damaged.
     """
-    verdict = read_verdict(tiles.folder)
+    verdict = read_verdict(folder)
     said = {
         None: "were not audited: `mammoscope tiles audit` looks for leaks and shortcuts",
         "clean": "are clean: their audit found neither leaks nor shortcuts",
     }.get(verdict, f"are {verdict}: audit.json in that folder says why, and figures may mislead")
     console = Console(stderr=True, markup=False, highlight=False, emoji=False)
-    console.print(f"Tiles in {tiles.folder} {said}.", soft_wrap=True)
-
-
-def check_splits(tiles: TileSet, head: Head, batch_size: int) -> None:
-    """Refuse tiles on which a network cannot be trained or measured.
-
-    Raises
-    ------
-    TrainingError
-        When a split lacks tiles of a class that the head answers, or a batch needs more than
-        there are.
-    """
-    labels = tiles.table["label"].to_numpy()
-    for split in Split:
-        truth = head.truth(labels[tiles.rows_of(split)])
-        counts = np.bincount(truth, minlength=len(head.targets))
-        if len(truth) == 0 or not counts.all():
-            missing = head.targets[int(counts.argmin())]
-            raise TrainingError(
-                f"{tiles.folder}: the {split} patients have 0 {missing} tiles of {len(truth)}, and "
-                f"head {head.name!r} needs every class in every split; use a larger archive, "
-                "another seed or another head."
-            )
-    training = len(tiles.rows_of(Split.TRAIN))
-    if training < batch_size:
-        raise TrainingError(
-            f"{tiles.folder}: a batch of {batch_size} needs more than {training} tiles; "
-            "lower batch_size."
-        )
+    console.print(f"Tiles in {folder} {said}.", soft_wrap=True)
 
 
 def prepare(settings: TileSettings, tiles: TileSet) -> Prepared:
@@ -218,7 +185,9 @@ def prepare(settings: TileSettings, tiles: TileSet) -> Prepared:
         )
     head = head_of(settings.head)
     spec = tile_spec(
-        settings.input.scaling or facts.scaling, _spacing(settings, tiles), settings.input.contrast
+        settings.input.scaling or facts.scaling,
+        spacing_for(settings, tiles),
+        settings.input.contrast,
     )
     network = _built(settings, len(head.targets))
     check_side(network, facts, tiles, len(head.targets))
@@ -250,33 +219,6 @@ def _built(settings: TileSettings, classes: int) -> nn.Module:
             f"architecture {settings.architecture!r} cannot have the head {settings.head!r}: "
             f"{error}; choose another one."
         ) from error
-
-
-def check_side(network: nn.Module, facts: NetworkFacts, tiles: TileSet, classes: int) -> None:
-    """Refuse tiles of a size for which the network has no answer.
-
-    Raises
-    ------
-    ShapeError
-        When the tiles are neither of the network's side nor of one that it pools.
-    """
-    side = tiles.shards[0].shape[1]
-    if side == facts.side_px:
-        return
-    was_training = network.training
-    try:
-        with torch.inference_mode():
-            answer = network.eval()(torch.zeros(1, 1, side, side))
-        fits = answer.shape == (1, classes)
-    except RuntimeError:
-        fits = False
-    network.train(was_training)
-    if not fits:
-        raise ShapeError(
-            f"{tiles.folder}: its tiles have {side} x {side} pixels, and this network takes "
-            f"{facts.side_px} x {facts.side_px}; build tiles of that side, or choose a network "
-            "that pools over the whole tile."
-        )
 
 
 def fit_tiles(run: Prepared, digest: str, folder: Path, show: Show) -> list[dict[str, float]]:
@@ -333,91 +275,6 @@ def device_of(wanted: Device) -> torch.device:
     return torch.device("cuda" if on_graphics else "cpu")
 
 
-def measure(
-    tiles: TileSet, network: nn.Module, spec: InputSpec, head: Head, settings: TileSettings
-) -> dict[str, Any]:
-    """Measure a network on the test patients' tiles, the majority baseline beside the accuracy.
-
-    Accuracy, baseline, recall, precision and AUC are of abnormal against normal, with the
-    settings' threshold. With more than two classes ``class_accuracy`` and ``class_baseline`` are of
-    the classes, and ``recall of X`` is the share of the tiles of X that are given that class.
-    """
-    rows: NDArray[np.intp] = tiles.rows_of(Split.TEST)
-    truth = head.truth(tiles.table["label"].to_numpy()[rows])
-    shares = answers_of(network, tiles, rows, spec).shares
-    patients = tiles.table["patient_id"].to_numpy()[rows].tolist()
-    measured = _Measured(shares, truth, patients, settings.seed)
-    figures = measured.abnormal(settings.threshold)
-    if len(head.targets) > 2:
-        figures |= measured.classes(head)
-    return {
-        "schema": "mammoscope.evaluation/1",
-        "dataset": {
-            "name": f"tiles of recipe {tiles.provenance['recipe']}",
-            "digest": set_digest(tiles.provenance),
-            "audit_verdict": read_verdict(tiles.folder),
-        },
-        "counts": {
-            "tiles": len(rows),
-            "abnormal": int((truth > 0).sum()),
-            "patients": len(set(patients)),
-            **{name: int((truth == index).sum()) for index, name in enumerate(head.targets)},
-        },
-        "tiles": figures,
-    }
-
-
-class _Measured:
-    """Answers to the test tiles, and what they are."""
-
-    def __init__(
-        self,
-        shares: NDArray[np.float64],
-        truth: NDArray[np.int64],
-        patients: list[str],
-        seed: int,
-    ) -> None:
-        self._shares, self._truth, self._patients, self._seed = shares, truth, patients, seed
-
-    def abnormal(self, threshold: float) -> dict[str, Any]:
-        """Figures of abnormal against normal."""
-        scores, is_so = 1 - self._shares[:, 0], self._truth > 0
-        said = scores > threshold
-        every = np.ones(len(is_so), dtype=np.bool_)
-        return {
-            "accuracy": self._share(said == is_so, every),
-            "majority_baseline": self._share(is_so == (is_so.mean() > 0.5), every),
-            "recall": self._share(said, is_so),
-            "precision": self._share(is_so, said),
-            "auc": self._figure(auc_statistic(scores, is_so), every, is_share=False),
-        }
-
-    def classes(self, head: Head) -> dict[str, Any]:
-        """Figures of the classes of a head with more than two."""
-        said, every = self._shares.argmax(axis=1), np.ones(len(self._truth), dtype=np.bool_)
-        commonest = np.bincount(self._truth).argmax()
-        figures = {
-            "class_accuracy": self._share(said == self._truth, every),
-            "class_baseline": self._share(self._truth == commonest, every),
-        }
-        for index, name in enumerate(head.targets):
-            figures[f"recall of {name}"] = self._share(said == index, self._truth == index)
-        return figures
-
-    def _share(self, values: NDArray[np.bool_], among: NDArray[np.bool_]) -> dict[str, Any]:
-        """Share of `values` that hold among the tiles at `among`."""
-        statistic = weighted_mean(values[among].astype(np.float64))
-        return self._figure(statistic, among, is_share=True)
-
-    def _figure(
-        self, statistic: Statistic, among: NDArray[np.bool_], *, is_share: bool
-    ) -> dict[str, Any]:
-        who = [self._patients[place] for place in np.flatnonzero(among)]
-        # A generator of its own: a figure does not depend on which others were asked for.
-        rng = np.random.default_rng(self._seed)
-        return bootstrap(statistic, who, RESAMPLES, rng, is_share=is_share).to_json()
-
-
 def contract_of(run: Prepared, figures: Mapping[str, Any]) -> ModelContract:
     """Write down what the weights take, answer and came from."""
     settings, tiles = run.settings, run.tiles
@@ -440,7 +297,7 @@ def contract_of(run: Prepared, figures: Mapping[str, Any]) -> ModelContract:
         limits=(
             "Research software, not a medical device: not for diagnosis.",
             f"A network for tiles of recipe {tiles.provenance['recipe']}, not for whole scans.",
-            *_spacing_limits(tiles),
+            *spacing_limits(tiles),
         ),
     )
 
@@ -457,7 +314,7 @@ def _plan(run: Prepared, task: TileTask) -> Plan:
         rate=rate_of(settings.rate, task.steps_per_epoch, settings.epochs),
         clip_norm=settings.clip_norm,
         checkpoint_every=CHECKPOINT_EVERY,
-        autocast=torch.bfloat16 if settings.precision is Precision.BFLOAT16 else None,
+        autocast=settings.precision.autocast,
         stop=None if stop.patience is None else Stop(figure=stop.figure, patience=stop.patience),
         average=make_average(run.network, settings.average),
         read_every=READ_EVERY if run.device.type == "cuda" else 1,
@@ -466,33 +323,4 @@ def _plan(run: Prepared, task: TileTask) -> Plan:
         settings=asdict(settings),
         team=run.team,
         on_epoch=run.on_epoch,
-    )
-
-
-def _spacing(settings: TileSettings, tiles: TileSet) -> float:
-    """Side of the tiles' pixels, from the tiles or, where they do not know it, the settings."""
-    found, given = spacing_of(tiles), settings.input.spacing_mm
-    if found is None and given is None:
-        raise SpacingMissingError(
-            f"{tiles.folder}: its tiles do not know the size of their pixels, and the contract "
-            "needs it; give it with --set input.spacing_mm=..."
-        )
-    if found is not None and given is not None and abs(found / given - 1) > SPACING_TOLERANCE:
-        raise SpacingError(
-            f"{tiles.folder}: its tiles have {found:.4g} mm a pixel, and input.spacing_mm says "
-            f"{given:.4g}; leave it out, or use other tiles."
-        )
-    spacing = given if found is None else found
-    assert spacing is not None
-    return spacing
-
-
-def _spacing_limits(tiles: TileSet) -> tuple[str, ...]:
-    ends = spacing_range(tiles)
-    if ends is None:
-        return ("The spacing of its tiles was given by hand, not known from their scans.",)
-    if ends[1] / ends[0] - 1 <= SPACING_TOLERANCE:
-        return ()
-    return (
-        f"Its tiles had pixels of {ends[0]:.3g} to {ends[1]:.3g} mm; the contract's is the median.",
     )
