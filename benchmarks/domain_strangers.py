@@ -32,7 +32,7 @@ def _shape(rng: Rng) -> tuple[int, int]:
 
 
 def cloud(rng: Rng) -> tuple[Picture, Spacing]:
-    """Noise whose power falls with the frequency, as in clouds and marble, with a slant of light."""
+    """Noise whose power falls with the frequency, as in clouds, under a slant of light."""
     high, wide = _shape(rng)
     rows, columns = np.fft.fftfreq(high)[:, None], np.fft.rfftfreq(wide)[None, :]
     frequency = np.maximum(np.hypot(rows, columns), 1 / max(high, wide))
@@ -87,7 +87,7 @@ def page(rng: Rng) -> tuple[Picture, Spacing]:
 
 
 def sample_picture(rng: Rng) -> tuple[Picture, Spacing]:
-    """Cut a part of what matplotlib brings along: a portrait, two maps of heights, a slice of MR."""
+    """Cut a part of matplotlib's samples: a portrait, two maps of heights, a slice of MR."""
     kind = int(rng.integers(4))
     if kind == 0:
         with get_sample_data("grace_hopper.jpg") as file:
@@ -131,7 +131,7 @@ def limbs(rng: Rng) -> tuple[Picture, Spacing]:
 
 
 def trunk(rng: Rng) -> tuple[Picture, Spacing]:
-    """Ellipses in an ellipse with beams across, lighter and darker: a trunk, a head, a test object."""
+    """Ellipses in an ellipse with beams across: a trunk, a head, a test object."""
     high, wide = _shape(rng)
     y, x = np.mgrid[0:high, 0:wide].astype(float)
     y, x = y / high - 0.5, x / wide - 0.5

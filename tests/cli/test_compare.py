@@ -92,7 +92,7 @@ def test_sets_of_one_name_are_told_by_their_paths(tmp_path, run):
         (HEAD + "\ns,,0.5,1\n", "line 2: the scan or its patient"),
         (HEAD + "\ns,p,0.5,1\ns,p,0.6,1\n", "s is given 2 times"),
         ('scan_id,patient_id,score,truth\n"s,p', "no table"),
-        ("", "no column"),
+        ("", "the file is empty"),
     ],
 )
 def test_a_bad_table_is_one_sentence_that_names_it(tmp_path, run, text, words):

@@ -6,6 +6,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from mammoscope.core.vocabulary import Split
+from mammoscope.evaluation.calibrate import Ground, fit_calibration
+from mammoscope.evaluation.scores import read_scores
+
 HEAD = "scan_id,patient_id,score,truth"
 
 
@@ -155,3 +159,55 @@ def test_the_verdict_of_an_audit_is_shown(run, write, tmp_path):
     assert "The audit of this set says" in page.read_text(encoding="utf-8")
     audit.write_text('{"verdict": "fine"}', encoding="utf-8")
     assert "no verdict" in run(*typed).err
+
+
+@pytest.mark.parametrize("kind", ["platt", "temperature", "isotonic"])
+def test_a_calibration_is_fitted_on_other_patients_and_kept(run, write, tmp_path, kind):
+    mine, others, page = (
+        write("mine.csv"),
+        write("others.csv", first=50, seed=2),
+        tmp_path / "e.html",
+    )
+    typed = ("--calibrate", kind, "--validation", others, "--resamples", 40, "--page", page)
+    ended = run("evaluate", "--scores", mine, *typed, "--json", "-")
+    told = json.loads(ended.out)
+    fitted = told["calibration"][f"scans, calibrated by {kind}"]
+    assert fitted["kind"] == kind
+    assert fitted["fitted_on"] == "60 scans of 30 patients in others.csv"
+    assert told["threshold"]["value"] == 0.5
+    assert f"{kind} (" in page.read_text(encoding="utf-8")
+    # The numbers are those of the other patients' scores.
+    scores = read_scores(others)
+    ground = Ground(split=Split.VALIDATION, fitted_on="", meaning="")
+    again = fit_calibration(kind, scores.scores, scores.truth, ground)
+    assert fitted["slope"] == again.slope
+    assert [tuple(point) for point in fitted["points"]] == list(again.points)
+
+
+def test_a_calibration_without_other_patients_is_refused(run, write):
+    ended = run("evaluate", "--scores", write("mine.csv"), "--calibrate", "platt")
+    assert ended.code == 2
+    assert "needs --validation FILE" in ended.err
+
+
+def test_a_calibration_on_the_test_is_refused_even_when_forced(run, write):
+    mine = write("mine.csv")
+    typed = ("evaluate", "--scores", mine, "--calibrate", "platt", "--validation", mine)
+    assert "fits the calibration" in run(*typed).err
+    ended = run(*typed, "--force")
+    assert ended.code == 2
+    assert "cannot be fitted on the test split" in ended.err
+
+
+def test_an_unknown_calibration_is_named(run, write):
+    mine, others = write("mine.csv"), write("others.csv", first=50)
+    ended = run("evaluate", "--scores", mine, "--calibrate", "plat", "--validation", others)
+    assert ended.code == 2
+    assert "platt" in ended.err
+
+
+@pytest.mark.parametrize("option", ["--validation", "--calibrate"])
+def test_what_is_for_scores_is_refused_for_a_model(run, films, option):
+    ended = run("evaluate", "default", "--archive", "mini-mias", films, option, "x")
+    assert ended.code == 2
+    assert f"{option} is for --scores" in ended.err

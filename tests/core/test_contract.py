@@ -13,7 +13,7 @@ from mammoscope.core.contract import (
     OperatingPoint,
     OutputSpec,
 )
-from mammoscope.core.errors import WeightsError
+from mammoscope.core.errors import UnknownNameError, WeightsError
 
 ISOTONIC = Calibration(
     kind="isotonic",
@@ -169,3 +169,51 @@ def test_a_score_outside_its_range_has_no_probability(score):
 def test_numbers_that_make_no_calibration_are_refused(wrong):
     with pytest.raises(ValueError, match="calibration"):
         Calibration(fitted_on="", meaning="", **wrong)
+
+
+SENSITIVE = OperatingPoint(
+    name="high-sensitivity",
+    threshold=0.1,
+    chosen_by="a sensitivity of 0.9 on folds",
+    sensitivity={"value": 0.9, "low": 0.8, "high": 0.95, "n": 10, "n_patients": 5},
+    fp_per_scan={"value": 3.0, "low": 2.0, "high": 4.0, "n": 10, "n_patients": 5},
+    measured_on="folds",
+)
+
+
+def test_several_operating_points_come_back_as_they_were_written():
+    contract = make_contract()
+    several = replace(contract, operating_points=(SENSITIVE, contract.operating_point))
+    assert ModelContract.from_json(several.to_json()) == several
+
+
+def test_a_contract_of_before_there_were_several_points_has_its_one():
+    def as_of_old(values):
+        del values["operating_points"]
+        values["operating_point"] = {"threshold": 0.25, "chosen_by": "0.5 false positives a scan"}
+
+    old = ModelContract.from_json(changed(make_contract(), as_of_old))
+    assert old == make_contract()
+    assert [point.name for point in old.points] == ["balanced"]
+    assert old.using("balanced") == old
+
+
+def test_another_operating_point_is_used_by_its_name():
+    contract = make_contract()
+    several = replace(contract, operating_points=(SENSITIVE, contract.operating_point))
+    assert several.using("high-sensitivity").operating_point == SENSITIVE
+    assert several.using("high-sensitivity").using("balanced") == several
+
+
+def test_an_unknown_operating_point_is_told_with_the_known():
+    with pytest.raises(UnknownNameError, match="operating point of this model called 'highest'"):
+        make_contract().using("highest")
+
+
+def test_two_operating_points_of_one_name_are_refused():
+    text = changed(
+        replace(make_contract(), operating_points=(SENSITIVE,)),
+        lambda v: v["operating_points"].append(v["operating_points"][0]),
+    )
+    with pytest.raises(WeightsError, match="one name"):
+        ModelContract.from_json(text)

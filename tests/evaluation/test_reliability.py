@@ -156,3 +156,10 @@ def test_isotonic_calibrations_are_applied_as_the_contract_says(make_cohort):
 def test_probabilities_that_are_none_are_refused(wrong):
     with pytest.raises(ValueError, match="must lie in"):
         probability_section(wrong, [True] * len(wrong), ["a"] * len(wrong), (60, 0))
+
+
+def test_a_calibration_error_of_few_patients_says_so():
+    scores, truth = [0.2, 0.8] * 10, [False, True] * 10
+    few = calibration_error_figure(scores, truth, [f"p{i // 2}" for i in range(20)], (40, 0))
+    enough = calibration_error_figure(scores, truth, [f"p{i}" for i in range(20)], (40, 0))
+    assert (few.warning, enough.warning) == ("fewer than 20 patients", None)

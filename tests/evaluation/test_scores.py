@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mammoscope.core.errors import MammoscopeError
+from mammoscope.core.errors import LayoutError, MammoscopeError
 from mammoscope.core.vocabulary import Pathology
 from mammoscope.evaluation.scores import (
     check_both_classes,
@@ -140,3 +140,25 @@ def test_what_a_model_said_can_be_read_as_a_table(write, make_outcome, make_find
     assert malignant is not None
     assert read_scores(write(malignant, "m.csv")).ids == ("b",)
     assert scores_text(outcomes[2:]) is None
+
+
+def test_a_decimal_comma_does_not_become_another_score(tmp_path):
+    path = tmp_path / "s.csv"
+    path.write_text(f"{HEAD}\na,p,0,1,0\n", encoding="utf-8")
+    with pytest.raises(LayoutError, match="line 2: it has more cells"):
+        read_scores(path)
+
+
+@pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs"), ("|", "bars")])
+def test_another_separator_is_named(tmp_path, mark, name):
+    path = tmp_path / "s.csv"
+    path.write_text(f"{HEAD}\na,p,0.5,1\n".replace(",", mark), encoding="utf-8")
+    with pytest.raises(LayoutError, match=f"parted by {name}"):
+        read_scores(path)
+
+
+def test_an_empty_file_is_called_empty(tmp_path):
+    path = tmp_path / "s.csv"
+    path.write_bytes(b"")
+    with pytest.raises(LayoutError, match="the file is empty"):
+        read_scores(path)

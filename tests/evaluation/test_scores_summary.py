@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn import metrics as reference
 
+from mammoscope.core.contract import Calibration
 from mammoscope.core.errors import AnnotationError
 from mammoscope.evaluation.scores import read_scores
 from mammoscope.evaluation.scores_summary import summarise_scores
@@ -141,3 +142,36 @@ def test_a_threshold_chosen_here_is_named(cohort, read):
 def test_one_class_is_refused(read):
     with pytest.raises(AnnotationError, match="all 2 rows"):
         summarise_scores(read(["a,p,0.9,1", "b,q,0.2,1"]), HALF)
+
+
+def test_few_of_a_class_in_a_group_are_marked(cohort):
+    found = summarise_scores(cohort, HALF, resamples=40)
+    assert found["strata"]["scanner"]["rare"]["too_small"] is True
+    # On the right side nobody has a finding, so there is no area and no recall.
+    right = found["strata"]["laterality"]["R"]
+    assert right["too_small"] is False
+    assert right["auc"]["value"] is None
+    assert "fewer than 10 units" in right["auc"]["warning"]
+    assert "fewer than 20 patients" in found["strata_rule"]
+
+
+def test_patients_called_back_have_predictive_values_and_abstention(cohort):
+    found = summarise_scores(cohort, HALF, resamples=40)["called_back"]
+    whole = summarise_scores(cohort, HALF, resamples=40)["patients"]
+    recall, specificity = (whole[name]["value"] for name in ("recall", "specificity"))
+    by_bayes = 0.005 * recall / (0.005 * recall + 0.995 * (1 - specificity))
+    assert found["figures"]["ppv_at_0.005"]["value"] == pytest.approx(by_bayes)
+    assert not set(found["figures"]) & set(whole)
+    assert [point["abstained"] for point in found["abstention"]] == [0, 0.05, 0.1, 0.2, 0.3, 0.5]
+    assert found["abstention"][0]["risk"]["value"] == pytest.approx(1 - whole["accuracy"]["value"])
+
+
+def test_a_calibration_stands_beside_the_scores_as_they_are(cohort):
+    # A slope of 1 and an intercept of 0 change nothing but scores of 0 and 1.
+    same = Calibration(slope=1.0, intercept=0.0, fitted_on="others", meaning="made")
+    section = summarise_scores(cohort, HALF, calibration=same, resamples=40)["calibration"]
+    assert list(section) == ["scans", "scans, calibrated by platt"]
+    given, fitted = section.values()
+    assert fitted["fitted_on"] == "others"
+    assert (fitted["slope"], fitted["intercept"]) == (1.0, 0.0)
+    assert fitted["brier"]["value"] == pytest.approx(given["brier"]["value"], abs=1e-6)

@@ -13,6 +13,7 @@ from mammoscope.evaluation.strata import (
     age_group,
     in_order,
     longest_mm,
+    said_age_group,
     score_strata,
     size_group,
     strata_section,
@@ -186,3 +187,16 @@ def test_anybodys_scores_are_measured_in_groups():
     assert FEW_MARK in young["recall"]["warning"]
     # Fifteen negatives are enough for specificity.
     assert "fewer than 10" not in young["specificity"].get("warning", "")
+
+
+@pytest.mark.parametrize(
+    ("text", "group"),
+    [("57", "50 to 59"), ("039Y", "under 40"), (" 70 ", "70 and more"), ("57.5", "50 to 59")],
+)
+def test_ages_are_read_as_archives_write_them(text, group):
+    assert said_age_group(text) == group
+
+
+@pytest.mark.parametrize("text", [None, "", "006M", "old", "999", "-1", "nan", "inf"])
+def test_what_is_no_age_in_years_makes_no_group(text):
+    assert said_age_group(text) is None

@@ -23,6 +23,13 @@ TRUTH = np.array([0, 1, 0, 1, 1], dtype=bool)
         ("recall=0.6", 0.8),
         ("specificity=1", 0.8),
         ("specificity=0.5", 0.34567),
+        # Two of five are 40 %; a third would be .4.
+        ("rate=0.4", 0.8),
+        # A miss costs as much as a false alarm and half are positive: .8 misses a third of the
+        # positives, .34567 calls half of the negatives.
+        ("cost=1:1:0.5", 0.8),
+        # Missing is so dear that every positive is worth a false alarm.
+        ("cost=100:1:0.5", 0.34567),
     ],
 )
 def test_a_rule_chooses_what_is_found_by_hand(rule, threshold):
@@ -34,7 +41,24 @@ def test_where_the_highest_score_is_negative_full_specificity_calls_none():
     assert threshold > 0.9
 
 
-@pytest.mark.parametrize("rule", ["best", "youden=1", "recall", "recall=x", "recall=0", "recall=2"])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "best",
+        "youden=1",
+        "recall",
+        "recall=x",
+        "recall=0",
+        "recall=2",
+        "rate=0",
+        "cost",
+        "cost=1:1",
+        "cost=1:1:2",
+        "cost=-1:1:0.1",
+        "cost=0:0:0.1",
+        "cost=a:b:c",
+    ],
+)
 def test_an_unknown_rule_or_share_is_told(rule):
     with pytest.raises(BadValueError, match="rule"):
         best_threshold(rule, SCORES, TRUTH)

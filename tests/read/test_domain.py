@@ -66,6 +66,38 @@ def test_a_flagged_scan_is_read_on_request_only_and_says_why(real):
 
 
 @pytest.mark.real
+def test_scans_of_mini_mias_are_read(shared_data):
+    for scan in open_archive("mini-mias", shared_data / "mini-mias").scans()[5::60]:
+        found = statement_of(shipped_guard(), load(scan))
+        assert found.verdict != "unlike", (scan.scan_id, found.reasons)
+
+
+def with_facts(scan, *warnings):
+    """Give a scan the facts of a DICOM file."""
+    facts = {"transfer syntax": "1.2.840.10008.1.2.1"}
+    return dataclasses.replace(scan, facts=facts, warnings=warnings)
+
+
+def test_what_is_far_off_is_refused_as_a_picture_and_doubted_as_a_dicom_mammogram(
+    write_scan, tmp_path, monkeypatch
+):
+    from mammoscope.read import domain
+    from mammoscope.scans.domain_statistics import ScanStatistics
+    from mammoscope.scans.load import read_scan
+
+    scan = read_scan(write_scan(tmp_path / "L_CC.png"), spacing_um=200)
+    guard = shipped_guard()
+    # Every statistic as far off as can be, by way of no picture.
+    far = ScanStatistics(values=guard.centre + 1e3 * guard.scale, wall_is_left=True)
+    monkeypatch.setattr(domain, "statistics_of", lambda *_: far)
+    quiet = dataclasses.replace(guard, checks=())
+    unnamed = "neither modality (OT) nor body part says that this is a mammogram; expected MG"
+    assert statement_of(quiet, scan).verdict == "unlike"
+    assert statement_of(quiet, with_facts(scan)).verdict == "doubtful"
+    assert statement_of(quiet, with_facts(scan, unnamed)).verdict == "unlike"
+
+
+@pytest.mark.real
 def test_without_a_spacing_nothing_is_said(real):
     blank = dataclasses.replace(real[0], spacing_mm=None, spacing_source=None)
     assert statement_of(shipped_guard(), blank) is None
@@ -81,3 +113,4 @@ def test_the_error_names_the_file_and_the_reason(write_scan, tmp_path):
     with pytest.raises(ScanError, match=r"L_CC.png: it is odd; .*--anyway"):
         check_domain(scan, said)
     check_domain(scan, dataclasses.replace(said, verdict="like", reasons=()))
+    check_domain(scan, dataclasses.replace(said, verdict="doubtful"))

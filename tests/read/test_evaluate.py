@@ -157,3 +157,17 @@ def test_without_a_threshold_or_without_free_scans_nothing_is_called(tmp_path, w
     assert (found["at_threshold"], found["threshold"]) == (None, None)
     marked = replace(archive, records=tuple(s for s in archive.scans() if s.findings))
     assert evaluate(model, marked, resamples=50)["at_threshold"] is None
+
+
+def test_scanner_and_age_are_groups_and_lesions_are_calibrated(tmp_path, write_scan, model):
+    plain = make_archive(tmp_path, write_scan)
+    facts = ({"scanner": "lumisys", "age": "057Y"}, {"scanner": "howtek", "age": "unknown"})
+    records = tuple(
+        replace(scan, facts=facts[number % 2]) for number, scan in enumerate(plain.records)
+    )
+    found = evaluate(model, replace(plain, records=records), resamples=50)
+    assert set(found["strata"]["scanner"]) == {"lumisys", "howtek"}
+    assert set(found["strata"]["age"]) == {"50 to 59"}
+    # Every marked spot is hit, so all twelve proven lesions are measured.
+    assert found["calibration"]["lesions"]["brier"]["n"] == 12
+    assert found["calibration"]["lesions"]["kind"] == "platt"

@@ -172,3 +172,101 @@ def test_curves_of_the_run_are_drawn_beside():
     text = render(of_tiles(), {}, [run])
     assert "Training of run 1: accuracy" in text
     assert "Figure 5" not in text
+
+
+def of_points():
+    """What abstention, sweep, calibration and marked groups look like."""
+    few = "fewer than 10 units of a class"
+    point = {"abstained": 0.1, "risk": figure(0.123), "gain": figure(0.045)}
+    cell = {"called": figure(0.3), "accuracy": figure(0.61), "precision": figure(None, None, None)}
+    return {
+        **of_a_model(),
+        "called_back": {
+            "rule": "by patient",
+            "threshold": 0.5,
+            "figures": {"ppv_at_0.005": figure(0.031)},
+            "abstention": [point | {"recall": figure(0.7), "specificity": figure(0.75)}],
+        },
+        "sweep": {
+            "majority": figure(0.888),
+            "cells": [
+                {"contrast": c, "threshold": t, **cell, "recall": figure(), "specificity": figure()}
+                for c in (1.0, 2.0)
+                for t in (0.2, 0.5)
+            ],
+        },
+        "calibration": {
+            "scans, calibrated by platt": {
+                "kind": "platt",
+                "numbers": "slope 0.900, intercept 0.100",
+                "fitted_on": "others",
+                "meaning": "malignant",
+                "brier": figure(0.2),
+                "brier_parts": {"resolution": figure(0.021)},
+                "ece": figure(0.1),
+                "ece_if_calibrated": 0.0567,
+                "reliability": [
+                    {
+                        "mean_probability": 0.2,
+                        "share_positive": 0.3,
+                        "n": 4,
+                        "low": 0.1,
+                        "high": 0.5,
+                    }
+                ],
+            }
+        },
+        "strata": {
+            "view": {
+                "CC": {
+                    "n": 30,
+                    "n_patients": 25,
+                    "too_small": False,
+                    "auc": figure(0.71, warning=few),
+                }
+            }
+        },
+        "strata_rule": "none of fewer than 20",
+    }
+
+
+def test_abstention_sweep_calibration_and_marks_are_shown():
+    text = render(of_points(), {})
+    for words in (
+        "Patients called back at the threshold", "prevalence of 0.5 %", "0.123 (0.700 to 0.900)",
+        "Thresholds and contrasts", "accuracy of 0.888", "contrast x 2",
+        "platt (slope 0.900, intercept 0.100), fitted on others",
+        "would be 0.057 by chance", "of the Brier score: resolution",
+        "fewer than 10 units of a class", "Rule: none of fewer than 20",
+    ):  # fmt: skip
+        assert words in text, words
+    # The table holds what abstaining buys; the list of figures does not hold it again.
+    assert text.count("0.045") == 1
+
+
+def test_a_warning_that_most_rows_share_is_said_once():
+    few = "fewer than 20 patients"
+    measured = of_tiles()
+    measured["tiles"] = {
+        **{f"figure {i}": figure(warning=few) for i in range(5)},
+        "other": figure(None, None, None, warning="undefined: a class is empty"),
+    }
+    text = render(measured, {})
+    assert text.count(few) == 1
+    assert f"Unless a row says otherwise: {few}." in text
+    assert "undefined: a class is empty" in text
+
+
+def test_drawings_of_the_sweep_and_of_calibrations_have_names_for_files(tmp_path):
+    names = {path.name for path in write_figures(of_points(), tmp_path)}
+    assert {"sweep.svg", "sweep.png", "reliability-scans-calibrated-by-platt.svg"} <= names
+
+
+def test_a_warning_stays_with_its_rows_where_another_row_has_none():
+    few = "fewer than 20 patients"
+    measured = of_tiles()
+    measured["tiles"] = {
+        **{f"figure {i}": figure(warning=few) for i in range(5)},
+        "other": figure(),
+    }
+    assert render(measured, {}).count(few) == 5

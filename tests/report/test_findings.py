@@ -1,7 +1,9 @@
 """findings.json has the keys that other programs rely on."""
 
 import json
+from dataclasses import replace
 
+from mammoscope.core.contract import OperatingPoint
 from mammoscope.report.findings import findings_json
 
 
@@ -45,3 +47,33 @@ def test_a_score_that_is_no_finite_number_is_null(make_reading):
     json.dumps(found, allow_nan=False)
     assert found["exam"]["score"] is None
     assert found["exam"]["probability"] is None
+
+
+SENSITIVE = OperatingPoint(
+    name="high-sensitivity",
+    threshold=0.2,
+    chosen_by="a sensitivity of 0.9 on made scans",
+    sensitivity={"value": 0.9, "low": 0.85, "high": 0.93, "n": 90, "n_patients": 80},
+    fp_per_scan={"value": 3.1, "low": 2.9, "high": 3.3, "n": 90, "n_patients": 80},
+    measured_on="made scans",
+)
+
+
+def test_every_operating_point_is_told_with_its_figures_and_the_one_in_use(make_reading):
+    reading = make_reading()
+    contract = reading.contract
+    several = replace(contract, operating_points=(SENSITIVE, contract.operating_point))
+    found = findings_json(make_reading(contract=several.using("high-sensitivity")))
+    assert found["operating_point"]["name"] == "high-sensitivity"
+    assert found["threshold"] == 0.2
+    sensitive, balanced = found["operating_points"]
+    assert sensitive == {
+        "name": "high-sensitivity",
+        "threshold": 0.2,
+        "chosen_by": "a sensitivity of 0.9 on made scans",
+        "measured_on": "made scans",
+        "sensitivity": dict(SENSITIVE.sensitivity),
+        "fp_per_scan": dict(SENSITIVE.fp_per_scan),
+    }
+    assert balanced["sensitivity"] is None
+    assert balanced["measured_on"] is None

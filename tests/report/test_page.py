@@ -8,11 +8,13 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 from PIL import Image
 
+from mammoscope.core.contract import OperatingPoint
 from mammoscope.core.vocabulary import SpacingSource
 from mammoscope.report.page import write_report
 
@@ -217,3 +219,32 @@ def test_the_pages_script_runs_in_chromium(make_reading, tmp_path, chromium):
     after = chromium("--dump-dom", page.as_uri()).decode()
     # The script lays the slider's strength on each heat map; the policy could have forbidden it.
     assert after.count('style="opacity: 0.8;"') == 4
+
+
+def test_operating_points_stand_in_a_table_that_says_which_is_used(make_reading, tmp_path):
+    figure = {"value": 0.901, "low": 0.883, "high": 0.917, "n": 90, "n_patients": 80}
+    sensitive = OperatingPoint(
+        name="high-sensitivity",
+        threshold=0.17,
+        chosen_by="a sensitivity of 0.9 on made scans",
+        sensitivity=figure,
+        fp_per_scan={**figure, "value": 3.824, "low": 3.667, "high": 3.994},
+        measured_on="made folds",
+    )
+    contract = make_reading().contract
+    several = replace(contract, operating_points=(sensitive, contract.operating_point))
+    path = write_report(make_reading(contract=several.using("high-sensitivity")), tmp_path)
+    words = " ".join(" ".join(Page(path.read_text(encoding="utf-8")).words).split())
+    assert (
+        "high sensitivity (used here) 0.17 0.901 (0.883 to 0.917) 3.824 (3.667 to 3.994) made folds"
+    ) in words
+    assert f"balanced 0.42 {chr(0x2013)} {chr(0x2013)} not measured" in words
+    assert "the threshold that gave a sensitivity of 0.9 on made scans" in words
+
+
+def test_a_model_without_a_threshold_has_no_table_of_points(make_reading, tmp_path):
+    bare = replace(make_reading().contract, operating_point=None)
+    path = write_report(make_reading(contract=bare), tmp_path)
+    text = path.read_text(encoding="utf-8")
+    assert "Operating points of this model" not in text
+    assert "no chosen threshold" in text

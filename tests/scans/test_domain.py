@@ -1,6 +1,7 @@
 """The guard: verdicts worked by hand, and a file that cannot be changed unnoticed."""
 
 import dataclasses
+import hashlib
 import json
 
 import numpy as np
@@ -39,10 +40,12 @@ def guard():
         middle=np.zeros(COUNT),
         inverse=np.eye(COUNT),
         distances=np.linspace(0, 10, 101),
-        farthest=7.0,
+        odd=6.0,
+        farthest=9.0,
         checks=(
             check("inverted", 0),
             check("implant", 1),
+            check("no mammogram", 3),
             check("turned by 180 degrees", 2, (ViewPosition.MLO,)),
         ),
     )
@@ -84,13 +87,33 @@ def test_a_check_of_one_view_is_left_out_on_others_and_where_the_view_is_not_kno
     assert guard.judge(turned, None).verdict == "like"
 
 
-def test_what_is_far_off_is_flagged_and_its_oddest_statistics_are_named(guard):
+def test_what_is_far_off_is_doubtful_and_its_oddest_statistics_are_named(guard):
     found = guard.judge(values(_7=7.5, _9=-3.0))
+    assert found.verdict == "doubtful"
     assert found.kinds == ()
     (reason,) = found.reasons
     assert NAMES[7] in reason
     assert NAMES[9] in reason
     assert found.likeness == pytest.approx(1 - np.ceil(np.hypot(7.5, 3.0) * 10) / 100)
+
+
+def test_what_is_farther_off_than_any_mammogram_is_refused_without_a_fault(guard):
+    # The distance is 10.6.
+    found = guard.judge(values(_7=7.5, _9=-7.5))
+    assert (found.verdict, found.kinds) == ("unlike", ())
+
+
+def test_a_file_that_says_it_is_a_mammogram_is_doubted_where_it_looks_like_none(guard):
+    strange = values(_3=3.0)
+    assert guard.judge(strange).verdict == "unlike"
+    assert guard.judge(strange, declared=True).verdict == "doubtful"
+    assert guard.judge(strange, declared=True).reasons == (REASONS["no mammogram"],)
+    assert guard.judge(values(_7=7.5, _9=-7.5), declared=True).verdict == "doubtful"
+
+
+def test_a_file_that_says_it_is_a_mammogram_is_refused_for_a_fault(guard):
+    assert guard.judge(values(_0=3.0), declared=True).verdict == "unlike"
+    assert guard.judge(values(_0=3.0, _3=4.0), declared=True).verdict == "unlike"
 
 
 def test_one_statistic_beyond_all_measure_counts_as_eight():
@@ -114,6 +137,15 @@ def test_a_limit_that_was_changed_by_hand_is_noticed(guard):
     content["farthest"] = 1e9
     with pytest.raises(WeightsError, match="was changed since"):
         guard_from_json(json.dumps(content))
+
+
+def test_a_guard_of_other_statistics_is_not_taken(guard):
+    content = json.loads(guard_to_json(guard))
+    content["names"] = content["names"][:-1]
+    content.pop("digest")
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+    with pytest.raises(WeightsError, match=r"other statistics.*a command"):
+        guard_from_json(json.dumps({"digest": digest, **content}))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"digest": 1, "schema": 2}', "\0"])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mammoscope.core.vocabulary import ViewPosition
+from mammoscope.scans.domain import UNLIKE
 from mammoscope.scans.domain_fit import Sample, fit_guard, fold_of
 from mammoscope.scans.domain_statistics import NAMES
 
@@ -53,12 +54,20 @@ def test_half_a_turn_is_looked_for_where_there_is_a_top(guard):
     assert ViewPosition.CC not in check.views
 
 
-def test_a_kind_that_was_never_seen_is_flagged_for_its_distance(guard):
+def test_a_kind_that_was_never_seen_is_doubtful_for_its_distance_and_refused_when_farther(guard):
     odd = sample(13)
     odd.values[:, 10:20] += 5.0
     found = verdicts(guard, odd)
-    assert np.mean([f.verdict == "unlike" for f in found]) >= 0.99
-    assert not any(f.kinds for f in found[:20])
+    assert np.mean([f.verdict in ("doubtful", "unlike") for f in found]) >= 0.99
+    assert np.mean([bool(f.reasons) and f.reasons[-1].startswith(UNLIKE) for f in found]) >= 0.99
+    odd.values[:, 10:20] += 15.0
+    assert np.mean([f.verdict == "unlike" for f in verdicts(guard, odd)]) >= 0.99
+
+
+def test_the_distance_refuses_only_what_is_farther_than_every_scan_of_the_fit(guard):
+    z = guard.standardised(sample(1).values)
+    assert guard.odd < guard.farthest
+    assert guard.distance(z).max() < guard.farthest
 
 
 def test_likeness_of_new_scans_is_spread_over_the_whole_range(guard):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mammoscope.archives.archive import Archive
 from mammoscope.archives.open import open_archive
-from mammoscope.core.errors import CorruptFileError
+from mammoscope.core.errors import ArchiveError, CorruptFileError
 from mammoscope.core.geometry import Box, Circle
 from mammoscope.core.records import Finding, Scan
 from mammoscope.core.vocabulary import FindingKind, Pathology, SpacingSource
@@ -64,7 +64,7 @@ def test_radius_counts_are_those_worked_by_hand(tmp_path):
     assert record["radius"]["all"]["mean"] == 25
     assert record["sizes_mm"]["all"]["most"] == pytest.approx(18)
     assert record["counts"]["scans called free of findings"] == 1
-    assert record["notes"] == ["1 findings have no place, and so no size."]
+    assert record["notes"] == ["Findings without a place, and so without a size: 1."]
     classes = record["tables"][0]
     assert classes["values"] == ["CIRC", "normal"]
     assert [group["counts"] for group in classes["groups"]] == [[0, 1], [2, 0], [2, 0]]
@@ -83,6 +83,24 @@ def test_a_shrunk_picture_is_measured_in_pixels_of_its_film(tmp_path):
 def test_a_shrunk_picture_of_unknown_film_size_has_no_size_in_pixels(tmp_path):
     archive = _archive(tmp_path, [(Box(0, 0, 9, 9), Pathology.BENIGN)], "cbis-ddsm-800")
     assert lesion_sizes(archive)[0].longest_px is None
+
+
+def test_mini_mias_has_no_sizes_on_the_full_film_for_its_pictures_were_shrunk(tmp_path):
+    record = explore(_archive(tmp_path, [(Circle(50, 50, 10), Pathology.BENIGN)]))
+    assert record["sizes_px"] is None
+    assert record["radius"]["all"]["mean"] == 10
+
+
+def test_an_archive_without_scans_is_refused(tmp_path):
+    empty = Archive(name="uci", folder=tmp_path, licence="", citation="", records=())
+    with pytest.raises(ArchiveError, match="uci holds no scans"):
+        explore(empty)
+
+
+def test_findings_that_are_neither_benign_nor_malignant_are_told(tmp_path):
+    archive = _archive(tmp_path, [(Box(0, 0, 9, 9), Pathology.HIGH_RISK)])
+    (note,) = explore(archive)["notes"]
+    assert "not known to be benign or malignant: 1;" in note
 
 
 def test_an_archive_without_findings_has_counts_and_no_sizes(tmp_path):

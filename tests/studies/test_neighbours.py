@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 
 from mammoscope.archives.archive import Archive
-from mammoscope.core.errors import ArchiveError
-from mammoscope.studies.neighbours import Described, as_the_paper, describe, done_right
+from mammoscope.core.errors import ArchiveError, UnknownNameError
+from mammoscope.studies.neighbours import (
+    Described,
+    _small,
+    as_the_paper,
+    describe,
+    done_right,
+)
 
 pytest.importorskip("sklearn")
 
@@ -52,6 +58,19 @@ def test_one_numbers_unit_does_not_decide_where_features_are_scaled():
 def test_likeness_of_a_patients_two_scans_is_worth_nothing_by_patient():
     told = done_right(_described(*_pairs(1)), resamples=60)
     assert told["auc"]["low"] < 0.5 < told["auc"]["high"] or abs(told["auc"]["value"] - 0.5) < 0.15
+
+
+@pytest.mark.parametrize("bits", [10, 12, 16])
+def test_a_picture_of_more_than_eight_bits_keeps_its_upper_eight(bits):
+    eight = np.linspace(0, 255, 224).round().astype(np.uint8)[None, :].repeat(224, axis=0)
+    deep = eight.astype(np.uint16) << (bits - 8)
+    assert np.array_equal(_small(deep), _small(eight))
+
+
+def test_a_network_without_imagenet_features_is_refused_with_those_that_have_them(tmp_path):
+    archive = Archive(name="a", folder=tmp_path, licence="", citation="", records=())
+    with pytest.raises(UnknownNameError, match="known are: inception_v3, lite0, vgg19"):
+        describe(archive, "tilenet-s")
 
 
 def test_an_archive_with_too_few_patients_is_refused(tmp_path):

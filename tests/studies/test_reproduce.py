@@ -11,13 +11,24 @@ from PIL import Image
 
 from mammoscope.archives.archive import Archive
 from mammoscope.core.config import parse_toml, settings_from
-from mammoscope.core.errors import BadValueError, CorruptFileError, MissingFileError
+from mammoscope.core.errors import (
+    BadValueError,
+    CorruptFileError,
+    MissingFileError,
+    UnknownNameError,
+)
 from mammoscope.core.geometry import Box
 from mammoscope.core.records import Finding, Scan
 from mammoscope.core.vocabulary import FindingKind, Pathology, SpacingSource
 from mammoscope.report.reproduce_page import make_page, write_reproduce_page
 from mammoscope.studies.paper_tables import ROWS
-from mammoscope.studies.reproduce import FILE, ReproduceSettings, find_archives, run_reproduce
+from mammoscope.studies.reproduce import (
+    FILE,
+    ReproduceSettings,
+    _places,
+    find_archives,
+    run_reproduce,
+)
 from mammoscope.studies.reproduce_full import run_full
 from mammoscope.studies.reproduce_rows import run_name, table_rows
 from mammoscope.studies.reproduce_runs import Tools, history_of, measured, to_toml
@@ -98,11 +109,18 @@ def test_a_reader_of_greys_is_perfect_at_home_and_always_wrong_with_the_archives
     figures = record["runs"][0]["figures"]
     assert figures["test"]["auc"]["value"] == 1
     assert figures["crossed"]["auc"]["value"] == 0
+    # The same reader at the same places: its two areas are those of the runs.
+    strict = record["runs"][2]["figures"]["mias-strict"]["auc"]["value"]
+    for one in record["same_places"]:
+        assert one["a"] == pytest.approx(strict)
+        assert one["b"] == pytest.approx(figures["mias-same-places"]["auc"]["value"])
+    assert len(record["same_places"]) == 2
     # What is on disk is what was returned, and the page's maker takes it.
     assert json.loads((out / FILE).read_text()) == json.loads(json.dumps(record))
     write_reproduce_page(out / FILE, out / "page.html")
     text = (out / "page.html").read_text()
-    assert "what it learnt tells the archives, not the lesions" in text
+    assert "it goes by the archives, even against the lesions" in text
+    assert "Strict less the paper" in text
     assert "<script" not in text
     # The same call goes on with the sets that are there.
     before = {path: path.stat().st_mtime_ns for path in (out / "sets").rglob("*.npy")}
@@ -126,7 +144,7 @@ def test_no_patient_of_the_crossed_set_was_trained_on(archives, tmp_path):
 def test_rows_whose_archives_are_missing_say_which_and_how_to_run_them():
     rows = table_rows(["mini-mias"], {}, [], {})
     assert [row["kind"] for row in rows] == ["not run"] * len(ROWS)
-    assert all("ddsm and cbis-ddsm, which are not at hand" in row["why"].lower() or
+    assert all("ddsm and cbis-ddsm at full size, which are" in row["why"].lower() or
                "ddsm, cbis-ddsm" in row["why"] for row in rows)  # fmt: skip
     assert all("--recipe" in row["command"] and row["cost"] for row in rows)
 
@@ -182,6 +200,31 @@ def test_a_folder_without_archives_is_refused(tmp_path):
         find_archives(tmp_path)
 
 
+def test_an_archive_is_found_after_a_folder_of_hundreds(tmp_path, monkeypatch):
+    monkeypatch.setattr("mammoscope.studies.reproduce.MOST_FOLDERS", 2)
+    for number in range(3):
+        (tmp_path / "a" / str(number)).mkdir(parents=True)
+    last = tmp_path / "b" / "last"
+    last.mkdir(parents=True)
+    assert last in set(_places(tmp_path))
+
+
+def test_without_cbis_ddsm_the_page_says_that_nothing_was_trained_and_what_is_needed(
+    archives, tmp_path
+):
+    alone = {"mini-mias": archives["mini-mias"]}
+    record = run_reproduce(alone, tmp_path / "out", SETTINGS, _reader_of_greys([]))
+    assert record["runs"] == record["same_places"] == []
+    assert any("Nothing was trained: the quick runs need" in n for n in make_page(record).notes)
+
+
+def test_a_wrong_network_is_refused_before_a_set_is_cut(archives, tmp_path):
+    wrong = ReproduceSettings(quick=True, network="nix")
+    with pytest.raises(UnknownNameError, match="nix"):
+        run_reproduce(archives, tmp_path / "out", wrong, _reader_of_greys([]))
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.real
 def test_the_archives_of_the_shared_data_are_found_wherever_they_lie(shared_data):
     assert {"mini-mias", "cbis-ddsm-800", "ddsm-299"} <= set(find_archives(shared_data))
@@ -189,7 +232,8 @@ def test_the_archives_of_the_shared_data_are_found_wherever_they_lie(shared_data
 
 def _experiment(option="loss.positive_weight"):
     spreads = [
-        {"name": name, "mean": 0.5, "by_patients": [0.4, 0.6]} for name in ("accuracy", "recall")
+        {"name": name, "mean": 0.5, "by_patients": [0.4, 0.6]}
+        for name in ("accuracy", "recall", "auc")
     ]
     return {
         "schema": "mammoscope.experiment/1",
@@ -210,6 +254,10 @@ def test_the_weight_experiment_fills_its_rows_of_table_four(tmp_path):
     weights = figures_by_weight(path)
     assert set(weights) == {2.0, 4.0}
     assert weights[4.0]["accuracy"]["low"] is None
+    (first,) = [
+        row for row in table_rows([], {}, [], weights) if row["weight"] == 2 and row["table"] == 4
+    ]
+    assert first["why"].endswith("test patients; area under the ROC curve 0.500.")
     kinds = {
         row["weight"]: row["kind"] for row in table_rows([], {}, [], weights) if row["table"] == 4
     }

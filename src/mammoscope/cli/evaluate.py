@@ -1,7 +1,8 @@
-"""`mammoscope evaluate`: a model on an archive, or anybody's scores, figures with intervals."""
+"""`mammoscope evaluate`: a model on an archive or on tiles, or anybody's scores."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,6 +13,7 @@ from mammoscope.core.errors import BadValueError, CorruptFileError
 
 if TYPE_CHECKING:
     from mammoscope.archives.archive import Archive
+    from mammoscope.cli.evaluate_out import Places
     from mammoscope.core.contract import ModelContract
 
     Progress = Callable[[int, int], None]
@@ -25,6 +27,19 @@ def evaluate(
         tuple[str, Path] | None,
         typer.Option(metavar="NAME DIR", help="Archive, and its folder."),
     ] = None,
+    tiles: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR", help="Tile set, whose test tiles a model of tiles is measured on."
+        ),
+    ] = None,
+    contrast: Annotated[
+        str,
+        typer.Option(
+            metavar="C,C",
+            help="With --tiles: factors by which their contrast is raised, for the sweep.",
+        ),
+    ] = "1,1.5,2",
     scores: Annotated[
         Path | None,
         typer.Option(
@@ -64,12 +79,25 @@ def evaluate(
     threshold: Annotated[
         str,
         typer.Option(
-            metavar="T", help="Of scores: a number, or youden, recall=R or specificity=S."
+            metavar="T",
+            help="Of scores and tiles: a number, or youden, recall=R, specificity=S, rate=R, "
+            "cost=MISS:ALARM:PREVALENCE.",
         ),
     ] = "0.5",
     validation: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="Scores of other patients that choose the threshold."),
+        typer.Option(
+            metavar="FILE",
+            help="Scores of other patients that choose the threshold and fit the calibration.",
+        ),
+    ] = None,
+    calibrate: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="platt, temperature or isotonic: fit it on --validation (or on the validation "
+            "tiles) and measure the probabilities.",
+        ),
     ] = None,
     audit: Annotated[
         Path | None,
@@ -103,26 +131,39 @@ def evaluate(
     ] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")] = 0,
 ) -> None:
-    """Measure a model on an archive, or anybody's scores.
+    """Measure a model on an archive or on tiles, or anybody's scores.
 
     Ends with 0 when all scans were read and 1 when some could not be.
     """
-    from mammoscope.cli.evaluate_out import Places, put
-    from mammoscope.cli.evaluate_scores import Asked, measure_scores, read_evaluation
+    from mammoscope.cli.evaluate_out import Places, pictures_of, put
+    from mammoscope.cli.evaluate_scores import Asked, measure_scores
 
     _check_one({"MODEL": model, "--scores": scores, "--from": again})
-    places = Places(json_to, page, figures)
+    places, draws = Places(json_to, page, figures), (resamples, seed)
+    if tiles is not None:
+        _check_alone(
+            {
+                "--scores": scores,
+                "--from": again,
+                "--archive": archive,
+                "--detections": detections,
+                "--validation": validation,
+                "--public-split": public_split,
+                "--limit": limit,
+                "--spacing-um": spacing_um,
+            }
+        )
+        _of_tiles(
+            (str(model), tiles, contrast),
+            (threshold, calibrate, trained_on, force),
+            draws,
+            (places, audit),
+        )
+        return
     given = _given(archive, public_split, limit)
     if again is not None:
-        measured = read_evaluation(again)
-        try:
-            put(measured, places, str(again), given, run=again.parent / "run")
-        except (KeyError, TypeError, AttributeError) as error:
-            raise CorruptFileError(
-                f"{again}: a part of it is not as evaluate writes it ({error}); measure again."
-            ) from error
+        _of_file(again, places, given)
         return
-    draws = (resamples, seed)
     tables: dict[str, str] = {}
     if scores is not None:
         asked = Asked(
@@ -130,6 +171,7 @@ def evaluate(
             detections=detections,
             threshold=threshold,
             validation=validation,
+            calibrate=calibrate,
             public_split=public_split,
             trained_on=trained_on,
             force=force,
@@ -138,15 +180,88 @@ def evaluate(
         title = str(scores)
     else:
         if given is None or model is None:
-            raise BadValueError("A model needs --archive NAME DIR, whose scans it is measured on.")
+            raise BadValueError(
+                "A model needs --archive NAME DIR, whose scans it is measured on, or --tiles DIR."
+            )
+        _check_of_scores({"--validation": validation, "--calibrate": calibrate})
         measured, tables = _of_model(model, given, (trained_on, force), draws, spacing_um)
         title = f"{model} on {given.name}"
     _add(measured, audit, public_split)
-    put(measured, places, title, given, tables)
+    pictures = None if given is None else partial(pictures_of, given)
+    put(measured, places, title, pictures, tables, _run_beside(model))
     failures = measured.get("dataset", {}).get("failures") or {}
     tell_failures(failures)
     if failures:
         raise typer.Exit(1)
+
+
+def _check_alone(others: Mapping[str, Any]) -> None:
+    given = [name for name, value in others.items() if value is not None]
+    if given:
+        raise BadValueError(
+            f"{given[0]} does not go with --tiles, which measures a model on its test tiles; leave "
+            "one of them out."
+        )
+
+
+def _check_of_scores(options: Mapping[str, Any]) -> None:
+    """Refuse what a model's contract decides, lest somebody believes it was heeded."""
+    given = [name for name, value in options.items() if value is not None]
+    if given:
+        raise BadValueError(
+            f"{given[0]} is for --scores; a model on an archive keeps the threshold and the "
+            "calibration of its contract: measure the scores.csv that it leaves beside its JSON."
+        )
+
+
+def _run_beside(model: str | None) -> Path | None:
+    """Return the folder of the run that a weight file came from, as `train` lays it out."""
+    return Path(model).parent / "run" if model is not None and Path(model).is_file() else None
+
+
+def _of_file(file: Path, places: "Places", archive: "Archive | None") -> None:
+    """Make the page and drawings of an evaluation that was measured before."""
+    from mammoscope.cli.evaluate_out import pictures_of, put
+    from mammoscope.cli.evaluate_scores import read_evaluation
+
+    measured = read_evaluation(file)
+    pictures = None if archive is None else partial(pictures_of, archive)
+    try:
+        put(measured, places, str(file), pictures, run=file.parent / "run")
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CorruptFileError(
+            f"{file}: a part of it is not as evaluate writes it ({error}); measure again."
+        ) from error
+
+
+def _of_tiles(
+    what: tuple[str, str, str],
+    how: tuple[str, str | None, Path | None, bool],
+    draws: tuple[int, int],
+    out: "tuple[Places, Path | None]",
+) -> None:
+    """Measure a model on a tile set, and put it where it was asked for."""
+    from mammoscope.cli.evaluate_out import put
+    from mammoscope.cli.evaluate_tiles import TilesAsked, contrasts_of, measure_tiles
+
+    (model, folder, contrast), (threshold, calibrate, trained_on, force) = what, how
+    found = measure_tiles(
+        TilesAsked(
+            model=model,
+            folder=folder,
+            contrasts=contrasts_of(contrast),
+            threshold=threshold,
+            calibrate=calibrate,
+            trained_on=trained_on,
+            force=force,
+        ),
+        draws,
+    )
+    places, audit = out
+    _add(found.measured, audit, None)
+    tables = {"scores.csv": found.table}
+    title = f"{model} on the test tiles of {folder}"
+    put(found.measured, places, title, found.pictures, tables, _run_beside(model))
 
 
 def _check_one(ways: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ import typer
 from mammoscope.cli.console import print_table
 from mammoscope.cli.model_curves import curves
 from mammoscope.cli.model_export import export
+from mammoscope.cli.model_finish import finish
 from mammoscope.cli.model_import import import_
 
 app = typer.Typer(
@@ -34,4 +35,5 @@ def card(name: Annotated[str, typer.Argument(help="Name of the model.")]) -> Non
 
 app.command("curves")(curves)
 app.command("export")(export)
+app.command("finish")(finish)
 app.command("import")(import_)

@@ -3,13 +3,17 @@
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mammoscope.cli.console import tell, tell_failures
 from mammoscope.cli.reading import print_summary, read_and_write
+from mammoscope.cli.reading_many import read_all
 from mammoscope.core.vocabulary import ForProcessing, Laterality, ViewPosition
+
+if TYPE_CHECKING:
+    from mammoscope.read.exam import ExamInput
 
 
 def _only_dash(value: str | None) -> str | None:
@@ -55,6 +59,16 @@ def read(
             "--explain", help="Show what each mark's score rests on; takes some seconds a mark."
         ),
     ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option(min=1, help="Processes that read several exams; one a core unless given."),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS", help="Read on a running Dask cluster, as tcp://10.0.0.1:8786."
+        ),
+    ] = None,
     json_to: Annotated[
         str | None,
         typer.Option(
@@ -67,9 +81,11 @@ def read(
 ) -> None:
     """Read mammograms and write their report.
 
+    Several exams are read at the same time, each into a folder of its own; exams that an earlier
+    run finished are not read again.
+
     Ends with 0 when all was read, 1 when some files could not be, 2 when none could.
     """
-    from mammoscope.models.weights import load_model
     from mammoscope.read.exam import find_exams
 
     exams, failures = find_exams(
@@ -81,17 +97,37 @@ def read(
     )
     if anyway or explain:
         exams = [replace(exam, anyway=anyway, explained=explain) for exam in exams]
-    done, more = read_and_write(exams, load_model(model), out) if exams else ([], {})
-    failures = {**failures, **more}
-    for reading, page in done:
-        if json_to is None:
-            print_summary(reading, page)
-        else:
-            from mammoscope.report.findings import findings_json
+    as_json = json_to is not None
+    if len(exams) > 1 or (exams and cluster is not None):
+        from mammoscope.read.many import Crew
 
-            print(json.dumps(findings_json(reading), allow_nan=False))
+        crew = Crew(workers=workers, cluster=cluster)
+        done, more = read_all(exams, model, out, crew, as_json=as_json)
+    elif exams:
+        done, more = _read_only_exam(exams[0], model, out, as_json=as_json)
+    else:
+        done, more = 0, {}
+    failures = {**failures, **more}
     tell_failures(failures)
     if not done and not failures:
         tell(f"{paths[0]}: no scan was found there; give DICOM, PNG, TIFF, PGM or JPEG files.")
     if failures or not done:
         raise typer.Exit(1 if done else 2)
+
+
+def _read_only_exam(
+    exam: "ExamInput", model: str, out: Path, *, as_json: bool
+) -> tuple[int, dict[str, str]]:
+    """Read one exam in this process; returns whether it was (0 or 1), and what failed."""
+    from mammoscope.models.quick import load_to_read
+
+    used = load_to_read(model, explained=exam.explained)
+    done, failures = read_and_write([exam], used, out)
+    for reading, page in done:
+        if as_json:
+            from mammoscope.report.findings import findings_json
+
+            print(json.dumps(findings_json(reading), allow_nan=False))
+        else:
+            print_summary(reading, page)
+    return len(done), failures

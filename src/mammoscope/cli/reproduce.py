@@ -75,6 +75,8 @@ def reproduce(
     for archive in record["archives"]:
         if archive["scans"] is None:
             tell(f"{archive['name']} is not at hand.")
+    if not record["runs"]:
+        tell("Nothing was trained: the quick runs need cbis-ddsm-800, best with ddsm-299 too.")
     print(f"Record: {out / FILE}\nPage: {page}")
 
 

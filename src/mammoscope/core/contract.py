@@ -7,13 +7,13 @@ alone, in training, evaluation and reading alike.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mammoscope.core.errors import WeightsError
+from mammoscope.core.errors import UnknownNameError, WeightsError
 
 SCHEMA = "mammoscope.contract/1"
 CALIBRATION_KINDS = ("platt", "temperature", "isotonic")
@@ -64,10 +64,24 @@ class OutputSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OperatingPoint:
-    """A threshold on the lesion score, and how it was chosen."""
+    """A threshold on the lesion score, how it was chosen, and what it did there.
+
+    Attributes
+    ----------
+    threshold : a place that scores at least this is marked
+    chosen_by : the rule and the scans, in words that go on from "the threshold that gave"
+    name : what a user chooses it by
+    sensitivity, fp_per_scan : figures as in `evaluation.json`: the share of findings marked, and
+        false marks a scan; None where they were not measured
+    measured_on : the scans of both figures, in words; "" where they were not measured
+    """
 
     threshold: float
     chosen_by: str
+    name: str = "balanced"
+    sensitivity: Mapping[str, Any] | None = None
+    fp_per_scan: Mapping[str, Any] | None = None
+    measured_on: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,6 +167,13 @@ class ModelContract:
 
     `figures` holds measured figures as in `evaluation.json`, by name; `origin` holds archives,
     split, settings, code version, command and licence; `limits` what the model cannot do.
+    `operating_points` are all that were chosen, the most sensitive first; `operating_point` is the
+    one in use. Contracts of before there were several hold that one alone.
+
+    Raises
+    ------
+    ValueError
+        When two operating points have one name.
     """
 
     name: str
@@ -166,6 +187,34 @@ class ModelContract:
     origin: Mapping[str, str] = field(default_factory=dict)
     figures: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     limits: tuple[str, ...] = ()
+    operating_points: tuple[OperatingPoint, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = [point.name for point in self.operating_points]
+        if len(set(names)) != len(names):
+            raise ValueError("two operating points have one name")
+
+    @property
+    def points(self) -> tuple[OperatingPoint, ...]:
+        """Every operating point that can be used, the most sensitive first."""
+        if self.operating_points:
+            return self.operating_points
+        return () if self.operating_point is None else (self.operating_point,)
+
+    def using(self, name: str) -> "ModelContract":
+        """Return the contract with another of its operating points in use.
+
+        Raises
+        ------
+        UnknownNameError
+            When it has none of that name.
+        """
+        for point in self.points:
+            if point.name == name:
+                return replace(self, operating_point=point)
+        raise UnknownNameError.among(
+            "operating point of this model", name, [point.name for point in self.points]
+        )
 
     def to_json(self) -> str:
         """Return the contract as JSON text with sorted keys."""
@@ -204,6 +253,9 @@ class ModelContract:
                     "input": InputSpec(**given),
                     "output": OutputSpec(**answer),
                     "operating_point": OperatingPoint(**point) if point else None,
+                    "operating_points": tuple(
+                        OperatingPoint(**one) for one in values.get("operating_points", ())
+                    ),
                     "limits": tuple(values["limits"]),
                 }
             )

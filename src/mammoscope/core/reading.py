@@ -20,14 +20,15 @@ class DomainStatement:
 
     Attributes
     ----------
-    verdict : "unlike" where anything speaks against reading it
+    verdict : "unlike" where a fault speaks against reading it, "doubtful" where it is odd but no
+        fault is sure: it is read, and the doubt is told
     reasons : what speaks against it, in words, the strongest first
     kinds : names of the faults that were found, as `mammoscope.scans.domain.REASONS` has them
     likeness : share of the training scans that lie at least as far from their middle as this scan,
         in [0, 1]; 0 where it is farther off than all
     """
 
-    verdict: Literal["like", "unlike"]
+    verdict: Literal["like", "doubtful", "unlike"]
     reasons: tuple[str, ...]
     kinds: tuple[str, ...]
     likeness: float

@@ -147,7 +147,7 @@ def figure_of(draws: Draws, *, n: int, n_patients: int, is_share: bool = False) 
         return Figure(nan, nan, nan, n, n_patients, BCA, "undefined: a class or group is empty")
     if is_share and value in (0.0, 1.0):
         low, high = exact_interval(round(value * n_patients), n_patients)
-        return Figure(value, low, high, n, n_patients, EXACT, _few(n_patients))
+        return Figure(value, low, high, n, n_patients, EXACT, few_patients(n_patients))
     defined = draws.samples[np.isfinite(draws.samples)]
     if n_patients < 2 or len(defined) < (1 - MOST_UNDEFINED) * len(draws.samples):
         warning = "too few patients for an interval"
@@ -157,7 +157,9 @@ def figure_of(draws: Draws, *, n: int, n_patients: int, is_share: bool = False) 
         return Figure(value, nan, nan, n, n_patients, BCA, warning)
     low, high = _bca(value, defined, draws.left_out)
     # Where the bias is great the ends can pass the value; an interval without it would mislead.
-    return Figure(value, min(low, value), max(high, value), n, n_patients, BCA, _few(n_patients))
+    return Figure(
+        value, min(low, value), max(high, value), n, n_patients, BCA, few_patients(n_patients)
+    )
 
 
 def exact_interval(successes: int, trials: int) -> tuple[float, float]:
@@ -250,5 +252,6 @@ def _bca(value: float, samples: Array, left_out: Array) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _few(n_patients: int) -> str | None:
+def few_patients(n_patients: int) -> str | None:
+    """Return the warning that belongs to a figure of fewer than 20 patients, else None."""
     return f"fewer than {FEW_PATIENTS} patients" if n_patients < FEW_PATIENTS else None

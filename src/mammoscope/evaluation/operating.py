@@ -214,7 +214,31 @@ def called_back_section(
         return None
     scores = np.array([unit.score for unit in known], dtype=np.float64)
     patients = [unit.patient_id for unit in known]
-    draws = resamples, seed
+    given = called_back_of((scores, truth), patients, threshold, (resamples, seed))
+    return {"rule": CALLED_BACK, **given}
+
+
+def called_back_of(
+    judged: tuple[ArrayLike, ArrayLike],
+    patients: Sequence[str],
+    threshold: float,
+    draws: tuple[int, int],
+) -> dict[str, Any]:
+    """Measure what a threshold calls back, and what abstaining from the least certain buys.
+
+    Parameters
+    ----------
+    judged : scores and truth, each of shape (units,)
+    patients : patient of each unit
+    draws : number of resamples (at least 40), and seed
+
+    Returns
+    -------
+    dict
+        `threshold`, `figures` and `abstention` (empty where scores or threshold lie outside
+        [0, 1]), as in `called_back_section`.
+    """
+    scores, truth = checked(*judged)
     figures = point_figures(scores, truth, patients, threshold, draws=draws)
     in_range = ((scores >= 0) & (scores <= 1)).all() and 0 <= threshold <= 1
     points = (
@@ -225,7 +249,6 @@ def called_back_section(
         else ()
     )
     return {
-        "rule": CALLED_BACK,
         "threshold": threshold,
         "figures": to_json(figures),
         "abstention": [point.to_json() for point in points],

@@ -21,6 +21,7 @@ from mammoscope.evaluation.intervals import (
     bootstrap,
     divided,
     draw,
+    few_patients,
     figure_of,
     weighted_mean,
 )
@@ -157,8 +158,15 @@ def calibration_error_figure(
     by_chance = errors_if_calibrated(probabilities, patients, resamples, rng)
     is_beyond_chance = value > np.quantile(by_chance, TAILS[1])
     low = max(0.0, 2 * value - high) if is_beyond_chance else 0.0
+    n_patients = len(set(patients))
     return Figure(
-        value, min(low, value), max(high, value), len(patients), len(set(patients)), BIASED
+        value,
+        min(low, value),
+        max(high, value),
+        len(patients),
+        n_patients,
+        BIASED,
+        few_patients(n_patients),
     )
 
 
@@ -258,6 +266,7 @@ def _measured(
     patients, scores, labels = zip(*judgements, strict=True)
     said = {
         "kind": calibration.kind,
+        "numbers": calibration.numbers,
         "fitted_on": calibration.fitted_on,
         "meaning": calibration.meaning,
     }

@@ -28,6 +28,7 @@ TILE, PATIENT, SCORE, TRUTH = "tile_id", "patient_id", "score", "truth"
 BREAST, LATERALITY, EXAM, LABEL = "breast_id", "laterality", "exam_id", "label"
 CHANCE = "p_"
 TRUTHS = {"1": True, "true": True, "0": False, "false": False}
+OTHER_MARKS = {";": "semicolons", "\t": "tabs", "|": "bars"}
 MOST_VALUES = 20
 """A column of more different values than this is no stratum."""
 
@@ -94,7 +95,25 @@ def read_scores(path: str | Path) -> Scores:
         none; names the line.
     """
     table = Path(path)
-    content, columns, rows = _read(table)
+    if not table.is_file():
+        raise MissingFileError(f"{table}: there is no such file; check the path.")
+    return parse_scores(table.read_bytes(), table)
+
+
+def parse_scores(content: bytes, table: Path) -> Scores:
+    """Read a table of scores out of its bytes.
+
+    Parameters
+    ----------
+    content : of the file
+    table : what the table is called in messages
+
+    Raises
+    ------
+    CorruptFileError, LayoutError, AnnotationError
+        As `read_scores`.
+    """
+    columns, rows = _read(content, table)
     key = _key(table, columns)
     parsed = [_parsed(table, row, (TILE if TILE in columns else key)) for row in rows]
     ids = tuple(one[0] for one in parsed)
@@ -192,20 +211,14 @@ def scores_text(outcomes: Sequence[ScanOutcome], *, malignant: bool = False) -> 
     return stream.getvalue()
 
 
-def _read(table: Path) -> tuple[bytes, list[str], list[Row]]:
-    """Return the file's bytes, its columns and its rows."""
-    if not table.is_file():
-        raise MissingFileError(f"{table}: there is no such file; check the path.")
-    content = table.read_bytes()
+def _read(content: bytes, table: Path) -> tuple[list[str], list[Row]]:
+    """Return a table's columns and its rows."""
     try:
         text = content.decode("utf-8-sig")
         reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
         columns = [name.strip() for name in reader.fieldnames or ()]
         reader.fieldnames = columns
-        rows: list[Row] = [
-            (reader.line_num, {key: (cell or "").strip() for key, cell in row.items() if key})
-            for row in reader
-        ]
+        rows = [_row(table, reader.line_num, row) for row in reader]
     except (UnicodeDecodeError, csv.Error) as error:
         raise CorruptFileError(
             f"{table}: this is no table of comma-separated text ({error}); give a CSV file."
@@ -213,13 +226,30 @@ def _read(table: Path) -> tuple[bytes, list[str], list[Row]]:
     twice = {name for name in columns if columns.count(name) > 1}
     if twice:
         raise LayoutError(f"{table}: the column {min(twice)!r} is there twice; keep one of them.")
-    return content, columns, rows
+    return columns, rows
+
+
+def _row(table: Path, line: int, cells: Mapping[str | None, str | list[str] | None]) -> Row:
+    if None in cells:
+        # A decimal comma would else shift the truth into the score's place.
+        raise LayoutError(
+            f"{table}, line {line}: it has more cells than the table has columns; write decimals "
+            "with a point, and put text that has commas in quotes."
+        )
+    return line, {key: str(cell or "").strip() for key, cell in cells.items() if key is not None}
 
 
 def _key(table: Path, columns: Sequence[str]) -> str:
     """Return the column of the scan's id; check that all are there that must be."""
     key = next((name for name in NAMES_OF_ID if name in columns), None)
     missing = [name for name in (PATIENT, SCORE, TRUTH) if name not in columns]
+    if not columns:
+        raise LayoutError(f"{table}: the file is empty; a table of scores has a line of columns.")
+    if len(columns) == 1 and (mark := next((m for m in OTHER_MARKS if m in columns[0]), None)):
+        raise LayoutError(
+            f"{table}: its cells are parted by {OTHER_MARKS[mark]}; part them by commas, and write "
+            "decimals with a point."
+        )
     if key is None or missing:
         wanted = [*([] if key else ["scan_id"]), *missing]
         raise LayoutError(

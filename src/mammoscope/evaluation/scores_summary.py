@@ -4,39 +4,45 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-import numpy as np
-
-from mammoscope.evaluation.brier import brier_values
+from mammoscope.core.contract import Calibration
 from mammoscope.evaluation.five_class import class_figures
-from mammoscope.evaluation.intervals import FEW_PATIENTS, Array, bootstrap, weighted_mean
+from mammoscope.evaluation.intervals import FEW_PATIENTS, Array
 from mammoscope.evaluation.joining import JoinBy, join
 from mammoscope.evaluation.metrics import Mask, binary_figures, to_json
+from mammoscope.evaluation.operating import called_back_of
 from mammoscope.evaluation.picture_points import HALF, curves_of, worst_errors
-from mammoscope.evaluation.reliability import (
-    BINS,
-    calibration_error_figure,
-    errors_if_calibrated,
-    reliability,
-)
+from mammoscope.evaluation.reliability import probability_section
 from mammoscope.evaluation.scores import Scores, check_both_classes
+from mammoscope.evaluation.strata import TOO_SMALL_RULE, score_strata
 from mammoscope.evaluation.threshold_choice import Threshold, looks_chosen_on
 
 JOINED = "score: highest of the parts; truth: 1 if any part's is"
 EACH = "each by itself"
-OF_GROUPS = ("auc", "recall", "specificity")
+UNFITTED = "nothing: the scores are taken for probabilities as they are"
+MEANING = "chance that the truth is 1"
+CALLED_BACK = (
+    "a patient is called back when the highest of her scores reaches the threshold; positive is a "
+    "patient with any truth of 1"
+)
 
 Level = tuple[Array, Mask, Sequence[str]]
 """Scores, truth and patients of units."""
 
 
 def summarise_scores(
-    scores: Scores, threshold: Threshold, *, resamples: int = 1000, seed: int = 0
+    scores: Scores,
+    threshold: Threshold,
+    *,
+    calibration: Calibration | None = None,
+    resamples: int = 1000,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Measure scores by tile (where they are of tiles), scan, breast (where known) and patient.
 
     Parameters
     ----------
     threshold : a unit is called positive at a score of at least this
+    calibration : fitted on other patients; its probabilities are measured beside the scores
     resamples, seed : of the bootstrap over patients
 
     Returns
@@ -59,16 +65,24 @@ def summarise_scores(
         }
         for name, level in levels.items()
     }
-    whole = (scores.scores, scores.truth, scores.patients)
+    values, truth, patients = levels["patients"]
+    called_back = called_back_of((values, truth), patients, threshold.value, draws)
+    # What the figures by patient say already is not said twice.
+    known = sections["patients"]
+    called_back["figures"] = {k: v for k, v in called_back["figures"].items() if k not in known}
     return {
         "counts": _counts(scores, levels),
         **{name: sections.get(name) for name in ("tiles", "scans", "breasts", "patients")},
         "classes": _classes(scores, threshold, draws),
         "froc": None,
         "pointing_game": None,
-        "calibration": {f"{scores.unit}s": _calibration(whole, draws)},
+        "calibration": _calibration(scores, calibration, draws),
         "operating_points": [],
-        "strata": _strata(scores, threshold, draws),
+        "called_back": {"rule": CALLED_BACK, **called_back},
+        "strata": score_strata(
+            (scores.scores, scores.truth), scores.patients, scores.strata, threshold.value, draws
+        ),
+        "strata_rule": TOO_SMALL_RULE,
         "threshold": asdict(threshold),
         "curves": {
             f"{name}: truth 1 against 0": curves_of(values, truth, (HALF, threshold.value))
@@ -130,27 +144,19 @@ def _counts(scores: Scores, levels: Mapping[str, Level]) -> dict[str, int]:
     }
 
 
-def _calibration(level: Level, draws: tuple[int, int]) -> dict[str, Any]:
-    """Measure the scores as if they were probabilities."""
-    values, truth, patients = level
-    resamples, seed = draws
-    brier = bootstrap(
-        weighted_mean(brier_values(values, truth)),
-        patients,
-        resamples,
-        np.random.default_rng(seed),
-    )
-    error = calibration_error_figure(values, truth, patients, draws)
-    by_chance = errors_if_calibrated(values, patients, resamples, np.random.default_rng(seed))
-    return {
-        "fitted_on": "nothing: the scores are taken for probabilities as they are",
-        "meaning": "chance that the truth is 1",
-        "bins": f"{BINS} of equal mass",
-        "brier": brier.to_json(),
-        "ece": error.to_json(),
-        "ece_if_calibrated": float(by_chance.mean()),
-        "reliability": [asdict(group) for group in reliability(values, truth)],
-    }
+def _calibration(
+    scores: Scores, calibration: Calibration | None, draws: tuple[int, int]
+) -> dict[str, Any]:
+    """Measure the scores as if they were probabilities, and once more after a calibration."""
+    unit, truth, patients = f"{scores.unit}s", scores.truth, scores.patients
+    as_given = {"fitted_on": UNFITTED, "meaning": MEANING}
+    section = {unit: as_given | probability_section(scores.scores, truth, patients, draws)}
+    if calibration is not None:
+        made = calibration.probabilities(scores.scores)
+        said = {**asdict(calibration), "numbers": calibration.numbers}
+        name = f"{unit}, calibrated by {calibration.kind}"
+        section[name] = said | probability_section(made, truth, patients, draws)
+    return section
 
 
 def _classes(scores: Scores, threshold: Threshold, draws: tuple[int, int]) -> dict[str, Any] | None:
@@ -170,35 +176,3 @@ def _classes(scores: Scores, threshold: Threshold, draws: tuple[int, int]) -> di
         "by_class": {name: to_json(its) for name, its in found.by_class.items()},
         "confusion": found.confusion.tolist(),
     }
-
-
-def _strata(scores: Scores, threshold: Threshold, draws: tuple[int, int]) -> dict[str, Any]:
-    section: dict[str, Any] = {}
-    for name, values in scores.strata.items():
-        groups = {
-            value: _group(scores, np.array([its == value for its in values]), threshold, draws)
-            for value in sorted(set(values))
-            if value
-        }
-        if groups:
-            section[name] = groups
-    return section
-
-
-def _group(
-    scores: Scores, inside: Mask, threshold: Threshold, draws: tuple[int, int]
-) -> dict[str, Any]:
-    patients = [patient for patient, its in zip(scores.patients, inside, strict=True) if its]
-    said: dict[str, Any] = {"n": len(patients), "n_patients": len(set(patients))}
-    if said["n_patients"] < FEW_PATIENTS:
-        return said | {"too_small": True} | dict.fromkeys(OF_GROUPS)
-    resamples, seed = draws
-    figures = binary_figures(
-        scores.scores[inside],
-        scores.truth[inside],
-        patients,
-        threshold.value,
-        resamples=resamples,
-        seed=seed,
-    )
-    return said | {"too_small": False} | to_json({name: figures[name] for name in OF_GROUPS})

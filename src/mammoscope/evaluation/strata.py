@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from mammoscope.core.geometry import MaskFile, bounding_box
 from mammoscope.core.records import Finding
@@ -63,6 +64,17 @@ def age_group(years: float) -> str:
     return next((name for below, name in AGES if years < below), OLDEST)
 
 
+def said_age_group(text: str | None) -> str | None:
+    """Return the group of an age as archives write it, such as "57" or DICOM's "057Y".
+
+    None where it is missing or no age of a person in years.
+    """
+    try:
+        return age_group(float((text or "").strip().removesuffix("Y")))
+    except ValueError:
+        return None
+
+
 def strata_section(
     outcomes: Sequence[ScanOutcome], judged: Judged, resamples: int, seed: int
 ) -> dict[str, Any]:
@@ -85,7 +97,7 @@ def strata_section(
 
 
 def score_strata(
-    scores: tuple[Sequence[float], Sequence[bool]],
+    judged: tuple[ArrayLike, ArrayLike],
     patients: Sequence[str],
     groups: Mapping[str, Sequence[str | None]],
     threshold: float,
@@ -95,7 +107,7 @@ def score_strata(
 
     Parameters
     ----------
-    scores : scores and truth, each of shape (units,)
+    judged : scores and truth, each of shape (units,)
     patients : patient of each unit
     groups : name -> value of each unit, None (or "") where it has none
     draws : number of resamples (at least 40), and seed
@@ -106,7 +118,7 @@ def score_strata(
         name -> value -> `n`, `n_patients`, `too_small` and the figures, as in
         `strata_section`.
     """
-    values, truth = np.asarray(scores[0], dtype=np.float64), np.asarray(scores[1], dtype=bool)
+    values, truth = np.asarray(judged[0], dtype=np.float64), np.asarray(judged[1], dtype=bool)
     section: dict[str, Any] = {}
     for name, given in groups.items():
         section[name] = {}

@@ -12,6 +12,7 @@ import numpy as np
 from mammoscope.core.errors import BadValueError
 from mammoscope.evaluation.intervals import Array
 from mammoscope.evaluation.metrics import Mask
+from mammoscope.evaluation.operating import Cost, threshold_by_cost, threshold_by_recall_rate
 from mammoscope.evaluation.roc import roc_curve
 
 WHOLE = 3
@@ -38,13 +39,14 @@ def best_threshold(rule: str, scores: Array, truth: Mask) -> float:
 
     Parameters
     ----------
-    rule : "youden" (most recall + specificity), "recall=R" (the highest that recalls at least R) or
-        "specificity=S" (the lowest that keeps at least S)
+    rule : "youden" (most recall + specificity), "recall=R" (the highest that recalls at least R),
+        "specificity=S" (the lowest that keeps at least S), "rate=R" (the lowest that calls at most
+        a share R positive) or "cost=MISS:ALARM:PREVALENCE" (the least cost at a prevalence)
 
     Raises
     ------
     BadValueError
-        When there is no such rule, or its share is not in (0, 1].
+        When there is no such rule, its share is not in (0, 1], or its costs are none.
     ValueError
         When there is one class only.
     """
@@ -53,7 +55,11 @@ def best_threshold(rule: str, scores: Array, truth: Mask) -> float:
     if name == "youden" and not text:
         best = int(np.argmax(curve.true_positive_rate - curve.false_positive_rate))
         return float(curve.thresholds[max(best, 1)])
+    if name == "cost":
+        return threshold_by_cost(scores, truth, _cost(rule, text))
     share = _share(rule, text)
+    if name == "rate":
+        return threshold_by_recall_rate(scores, share)
     if name == "recall":
         # Rounding must not cost a positive.
         place = int(np.flatnonzero(curve.true_positive_rate >= share - 1e-9)[0])
@@ -91,6 +97,17 @@ def threshold_number(text: str) -> float | None:
     return value
 
 
+def _cost(rule: str, text: str) -> Cost:
+    try:
+        miss, false_alarm, prevalence = (float(one) for one in text.split(":"))
+        return Cost(miss=miss, false_alarm=false_alarm, prevalence=prevalence)
+    except ValueError:
+        raise BadValueError(
+            f"The threshold's rule {rule!r} needs what a miss and a false alarm cost and a "
+            "prevalence between 0 and 1, such as cost=50:1:0.005."
+        ) from None
+
+
 def _share(rule: str, text: str) -> float:
     try:
         share = float(text)
@@ -105,6 +122,6 @@ def _share(rule: str, text: str) -> float:
 
 def _unknown(rule: str) -> BadValueError:
     return BadValueError(
-        f"There is no rule {rule!r} for a threshold; give a number from 0 to 1, youden, recall=0.9 "
-        "or specificity=0.9."
+        f"There is no rule {rule!r} for a threshold; give a number from 0 to 1, youden, "
+        "recall=0.9, specificity=0.9, rate=0.1 or cost=50:1:0.005."
     )

@@ -49,6 +49,7 @@ class OnnxNetwork(nn.Module):
     Attributes
     ----------
     metadata : what the file says of itself, as text by name
+    architecture : name of the network, where the file carries a contract
 
     Raises
     ------
@@ -67,6 +68,7 @@ class OnnxNetwork(nn.Module):
         self._failures = _failures(runtime)
         self._session = self._open(runtime, source, options)
         self.metadata: Mapping[str, str] = dict(self._session.get_modelmeta().custom_metadata_map)
+        self.architecture: str | None = None
         self.eval()
 
     def _open(self, runtime: ModuleType, source: str | Path | bytes, options: Any) -> Any:
@@ -139,8 +141,10 @@ def load_onnx(path: str | Path) -> Model:
             f"{path}: this ONNX file carries no contract, so it is not known what it takes; "
             "export a model, not a bare network."
         )
+    contract = ModelContract.from_json(text)
+    network.architecture = contract.architecture
     digest = hashlib.sha256(Path(path).read_bytes()).hexdigest()
-    return Model(contract=ModelContract.from_json(text), network=network, digest=digest)
+    return Model(contract=contract, network=network, digest=digest)
 
 
 def _failures(runtime: ModuleType) -> tuple[type[Exception], ...]:

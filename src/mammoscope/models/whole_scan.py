@@ -6,10 +6,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
-from torch import nn
+from torch import Tensor, nn
 
 from mammoscope.core.contract import OutputSpec
 from mammoscope.core.errors import ContractError
+from mammoscope.models.dense import DenseLite0
+from mammoscope.models.strips import MOST_PX, REACHES, answer_in_strips
 from mammoscope.scans.prepare import Prepared
 
 APART_MM = 10.0
@@ -52,7 +54,7 @@ class PlacePeak:
 
 
 def answer(network: nn.Module, output: OutputSpec, prepared: Prepared) -> Answer:
-    """Pass a dense network over a prepared scan once.
+    """Pass a dense network over a prepared scan once, a very large one in strips.
 
     Raises
     ------
@@ -66,7 +68,7 @@ def answer(network: nn.Module, output: OutputSpec, prepared: Prepared) -> Answer
     network.eval()
     batch = torch.from_numpy(np.ascontiguousarray(prepared.image))[None, None]
     with torch.inference_mode():
-        logits = network(batch.contiguous(memory_format=torch.channels_last))[0]
+        logits = _logits(network, batch, output.stride_px)[0]
         lesion, malignancy = (part.numpy() for part in torch.sigmoid(logits.float()))
     if not np.isfinite(lesion).all():
         raise ContractError("the model's answer is not a finite number; its weights are damaged")
@@ -75,6 +77,21 @@ def answer(network: nn.Module, output: OutputSpec, prepared: Prepared) -> Answer
         malignancy=malignancy.astype(np.float32),
         stride_px=output.stride_px,
     )
+
+
+def _logits(network: nn.Module, batch: Tensor, stride_px: int) -> Tensor:
+    reach = REACHES.get(_architecture(network))
+    if reach is None or batch.numel() <= MOST_PX:
+        found: Tensor = network(batch.contiguous(memory_format=torch.channels_last))
+        return found
+    return answer_in_strips(network, batch, stride_px, reach)
+
+
+def _architecture(network: nn.Module) -> str:
+    """Name the networks of which it is known how far they look; "" for others."""
+    if isinstance(network, DenseLite0):
+        return "lite0-dense"
+    return str(getattr(network, "architecture", None) or "")
 
 
 def _places(breast: NDArray[np.bool_], stride: int) -> NDArray[np.bool_]:

@@ -26,7 +26,7 @@ def guard_of(model: Model) -> Guard | None:
 
 @cache
 def shipped_guard() -> Guard:
-    """Return the guard in the package, fitted on CBIS-DDSM.
+    """Return the guard in the package, fitted on CBIS-DDSM and mini-MIAS.
 
     Raises
     ------
@@ -56,7 +56,14 @@ def statement_of(guard: Guard, scan: LoadedScan) -> DomainStatement | None:
     if scan.spacing_mm is None:
         return None
     found = statistics_of(scan.image, scan.spacing_mm)
-    return guard.judge(found.values, scan.view)
+    return guard.judge(found.values, scan.view, declared=_says_mammogram(scan))
+
+
+def _says_mammogram(scan: LoadedScan) -> bool:
+    """Tell whether the scan's DICOM header says that it is a mammogram."""
+    # A header that names neither modality nor body part has been told of as such.
+    unnamed = any("says that this is a mammogram" in note for note in scan.warnings)
+    return "transfer syntax" in scan.facts and not unnamed
 
 
 def check_domain(scan: LoadedScan, statement: DomainStatement) -> None:

@@ -102,8 +102,9 @@ def _assumed(scans: Sequence[ScanReading]) -> list[str]:
 
 
 def _unlike(scans: Sequence[ScanReading]) -> list[str]:
+    words = {"unlike": "read on request, though", "doubtful": "read, but doubt what is said, for"}
     return [
-        f"{scan.file}: read on request, though {'; '.join(scan.domain.reasons)}"
+        f"{scan.file}: {words[scan.domain.verdict]} {'; '.join(scan.domain.reasons)}"
         for scan in scans
-        if scan.domain is not None and scan.domain.verdict == "unlike"
+        if scan.domain is not None and scan.domain.verdict in words
     ]

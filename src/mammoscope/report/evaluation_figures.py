@@ -42,6 +42,7 @@ def drawings_of(measured: Mapping[str, Any]) -> list[Captioned]:
         *_of_curves(measured.get("curves") or {}),
         *_of_froc(measured.get("froc")),
         *_of_reliability(measured.get("calibration") or {}),
+        *_of_sweep(measured.get("sweep")),
         *_of_confusion(measured),
     ]
 
@@ -196,6 +197,10 @@ def _of_reliability(calibration: Mapping[str, Any]) -> Iterator[Captioned]:
             said = [group["mean_probability"] for group in bins]
             true = [group["share_positive"] for group in bins]
             panel.plot(said, true, color=COLOURS[0], linewidth=1)
+            for group in bins:
+                if group.get("low") is not None and group.get("high") is not None:
+                    at = group["mean_probability"]
+                    panel.vlines(at, group["low"], group["high"], color=COLOURS[0], alpha=0.5)
             sizes = [group["n"] for group in bins]
             panel.scatter(
                 said, true, s=[20 + 180 * n / max(sizes) for n in sizes], color=COLOURS[0]
@@ -206,10 +211,50 @@ def _of_reliability(calibration: Mapping[str, Any]) -> Iterator[Captioned]:
 
         yield Captioned(
             "reliability",
-            Drawing(f"reliability-{name}", draw, SQUARE),
+            Drawing(f"reliability-{name.replace(',', '').replace(' ', '-')}", draw, SQUARE),
             f"Reliability, {name}: {one.get('meaning', '')}. A dot is a tenth of them, its size "
-            f"their number; fitted on {one.get('fitted_on', 'nothing')}.",
+            "their number, the line its 95 % interval over patients; fitted on "
+            f"{one.get('fitted_on', 'nothing')}.",
         )
+
+
+def _of_sweep(sweep: Mapping[str, Any] | None) -> Iterator[Captioned]:
+    """Draw a panel a contrast: what each threshold does, as the paper's second report."""
+    cells = (sweep or {}).get("cells")
+    if not sweep or not cells:
+        return
+    contrasts = list(dict.fromkeys(one["contrast"] for one in cells))
+
+    def draw(figure: Figure) -> None:
+        panels = figure.subplots(1, len(contrasts), sharey=True, squeeze=False)[0]
+        for panel, contrast in zip(panels, contrasts, strict=True):
+            _swept(panel, [one for one in cells if one["contrast"] == contrast], sweep["majority"])
+            panel.set_title(f"contrast x {contrast:g}", fontsize=10)
+        panels[0].set_ylabel("share")
+        panels[-1].legend(loc="best", fontsize=8)
+
+    yield Captioned(
+        "sweep",
+        Drawing("sweep", draw, (2.2 + 3.1 * len(contrasts), 3.6)),
+        "Thresholds and contrasts, as the sweep of the paper's second report. Bands: 95 % "
+        "intervals over patients. Grey: accuracy of calling every one what most are.",
+    )
+
+
+def _swept(panel: Axes, cells: Sequence[Mapping[str, Any]], majority: Mapping[str, Any]) -> None:
+    at = [one["threshold"] for one in cells]
+    names = ("accuracy", "recall", "precision", "specificity")
+    for name, colour in zip(names, COLOURS, strict=True):
+        figures = [one[name] for one in cells]
+        values, low, high = (
+            [np.nan if one[key] is None else one[key] for one in figures]
+            for key in ("value", "low", "high")
+        )
+        panel.plot(at, values, "o-", color=colour, label=name, markersize=3, linewidth=1.5)
+        panel.fill_between(at, low, high, color=colour, alpha=0.15, linewidth=0)
+    panel.axhline(majority["value"], color=CHANCE, linewidth=1, linestyle="--")
+    panel.set(xlim=(0.15, 1.0), ylim=(-0.02, 1.03), xlabel="threshold")
+    panel.grid(alpha=0.25)
 
 
 def _of_confusion(measured: Mapping[str, Any]) -> Iterator[Captioned]:

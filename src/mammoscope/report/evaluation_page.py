@@ -5,7 +5,7 @@ somebody's scores; pictures of the worst errors come from whoever has the scans.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,22 @@ import mammoscope
 from mammoscope.formats.files import write_atomic
 from mammoscope.report.audit_page import thumbnail
 from mammoscope.report.evaluation_figures import Captioned, drawings_of, drawings_of_runs
+from mammoscope.report.evaluation_tables import (
+    NONE,
+    abstention_table,
+    called,
+    group_tables,
+    sweep_table,
+)
 from mammoscope.report.findings import NOTICE
 from mammoscope.report.run_record import RunRecord
 
 PAGE = "evaluation.html"
 WIDTH, MARGIN = 180, 6
-NONE = "\N{EN DASH}"
+MANY_ALIKE = 3
+"""Rows of one warning from which on it is said once, above them."""
+STRATA_RULE = "no figures for fewer than 20 patients"
+"""Of evaluations that do not say."""
 SECTIONS = {
     "tiles": "By tile",
     "scans": "By scan",
@@ -32,31 +42,16 @@ SECTIONS = {
     "at_threshold": "Calls at the model's threshold",
     "classes": "Classes",
     "froc": "Places: findings found at so many false positives a scan",
+    "jafroc": "Places: JAFROC, a lesion's mark against the highest false mark of another scan",
     "pointing_game": "Places: the highest peak of a scan",
     "operating_points": "Marks at the threshold",
+    "called_back": "Patients called back at the threshold",
     "calibration": "Calibration",
 }
 """Titles of sections that hold figures, in the page's order; others follow under their names."""
 NO_FIGURES = {
     *("schema", "model", "dataset", "counts", "curves", "worst", "warnings", "environment"),
-    *("threshold", "strata"),
-}
-WORDS = {
-    "auc": "area under the ROC curve",
-    "partial_auc": "area under the ROC curve, specificity .9 to 1",
-    "auc_finding": "AUC, any finding against none",
-    "auc_malignant": "AUC, malignant against benign",
-    "auc_malignant_normal": "AUC, malignant against none, by lesion score",
-    "auc_malignant_normal_by_malignancy": "AUC, malignant against none, by malignancy",
-    "majority": "accuracy of calling every one what most are",
-    "majority_baseline": "accuracy of calling every one what most are",
-    "class_baseline": "accuracy of calling every one the commonest class",
-    "accuracy_above_majority": "accuracy above that",
-    "negative_predictive_value": "negative predictive value",
-    "f1": "F1",
-    "ece": "expected calibration error",
-    "brier": "Brier score",
-    "fp_per_scan": "false positives a scan",
+    *("threshold", "strata", "strata_rule", "sweep"),
 }
 
 
@@ -126,10 +121,14 @@ def render(
             (name.replace("_", " "), f"{n:,}") for name, n in (measured.get("counts") or {}).items()
         ],
         sections=list(_sections(measured)),
-        drawings=[_shown(one) for one in drawn if one.kind != "confusion"],
+        drawings=[_shown(one) for one in drawn if one.kind not in ("confusion", "sweep")],
+        swept=[_shown(one) for one in drawn if one.kind == "sweep"],
         matrices=[_shown(one) for one in drawn if one.kind == "confusion"],
         training=[_shown(one) for one in drawings_of_runs(runs)],
-        strata=_strata(measured.get("strata") or {}),
+        abstention=abstention_table(measured.get("called_back")),
+        sweep=sweep_table(measured.get("sweep")),
+        strata=group_tables(measured.get("strata") or {}),
+        strata_rule=str(measured.get("strata_rule") or STRATA_RULE),
         worst=_worst(measured, pictures),
         failures=dict((measured.get("dataset") or {}).get("failures") or {}),
         width=WIDTH,
@@ -176,15 +175,41 @@ def _sections(measured: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     others = [name for name in measured if name not in SECTIONS and name not in NO_FIGURES]
     for name in (*SECTIONS, *others):
         part = measured.get(name)
-        rows = list(_rows(part, ""))
+        rows, shared = _said_once(list(_rows(part, "")))
         if rows:
             told = part if isinstance(part, Mapping) else {}
             yield {
                 "name": name,
                 "title": SECTIONS.get(name, name.replace("_", " ").capitalize()),
-                "notes": [str(told[key]) for key in ("joined_by", "rule") if told.get(key)],
+                "notes": [
+                    *(str(told[key]) for key in ("joined_by", "rule") if told.get(key)),
+                    *(_fitted(key, one) for key, one in told.items() if name == "calibration"),
+                    shared,
+                ],
                 "rows": rows,
             }
+
+
+def _said_once(rows: list[_Row]) -> tuple[list[_Row], str]:
+    """Take the commonest warning off a table's rows where each has one, and say it above."""
+    warnings = [row.warning for row in rows if row.warning]
+    common = max(set(warnings), key=warnings.count, default="")
+    if len(warnings) < len(rows) or warnings.count(common) < MANY_ALIKE:
+        return rows, ""
+    bare = [replace(row, warning="") if row.warning == common else row for row in rows]
+    return bare, f"Unless a row says otherwise: {common}."
+
+
+def _fitted(name: str, part: Any) -> str:
+    """Say how scores became probabilities, and what calibration error chance alone makes."""
+    if not isinstance(part, Mapping):
+        return ""
+    how = f"{part['kind']} ({part['numbers']}), " if part.get("numbers") else ""
+    told = f"{name}: {part.get('meaning', '')}; {how}fitted on {part.get('fitted_on', 'nothing')}."
+    by_chance = part.get("ece_if_calibrated")
+    if by_chance is None:
+        return told
+    return f"{told} Of a perfect model the calibration error would be {by_chance:.3f} by chance."
 
 
 def _rows(part: Any, name: str) -> Iterator[_Row]:
@@ -197,7 +222,10 @@ def _rows(part: Any, name: str) -> Iterator[_Row]:
             yield _row(name, part)
             return
         for key, value in part.items():
-            yield from _rows(value, _joined(name, WORDS.get(key, key.replace("_", " "))))
+            if key == "abstention":
+                # It has a table of its own.
+                continue
+            yield from _rows(value, name if key == "figures" else _joined(name, called(key)))
 
 
 def _joined(name: str, more: str) -> str:
@@ -230,41 +258,6 @@ def _row(name: str, figure: Mapping[str, Any]) -> _Row:
 
 def _place(share: float) -> float:
     return round(MARGIN + share * (WIDTH - 2 * MARGIN), 1)
-
-
-def _strata(strata: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Make a table of each grouping: a row a group, a column a figure."""
-    tables = []
-    for name, groups in strata.items():
-        keys = list(
-            dict.fromkeys(
-                key
-                for group in groups.values()
-                for key in group
-                if key not in ("n", "n_patients", "too_small")
-            )
-        )
-        rows = [
-            {
-                "name": value,
-                "measured": f"{group['n']:,} ({group['n_patients']:,} patients)",
-                "too_small": bool(group.get("too_small")),
-                "cells": [_cell(group.get(key)) for key in keys],
-            }
-            for value, group in groups.items()
-        ]
-        heads = [WORDS.get(key, key.replace("_", " ")) for key in keys]
-        tables.append({"title": name.replace("_", " "), "heads": heads, "rows": rows})
-    return tables
-
-
-def _cell(figure: Any) -> str:
-    if not isinstance(figure, Mapping):
-        return _plain(figure)
-    if figure["value"] is None:
-        return NONE
-    row = _row("", figure)
-    return row.value if row.interval == NONE else f"{row.value} ({row.interval})"
 
 
 def _worst(

@@ -3,6 +3,7 @@
 from math import isfinite
 from typing import Any
 
+from mammoscope.core.contract import OperatingPoint
 from mammoscope.core.reading import DomainStatement, ExamReading, Explanation, ScanReading
 from mammoscope.core.records import Detection
 
@@ -44,12 +45,25 @@ def findings_json(reading: ExamReading) -> dict[str, Any]:
         },
         "scans": [_scan(scan) for scan in reading.scans],
         "threshold": point.threshold if point else None,
-        "operating_point": {"threshold": point.threshold, "chosen_by": point.chosen_by}
-        if point
-        else None,
+        "operating_point": _point(point) if point else None,
+        "operating_points": [_measured(one) for one in contract.points],
         "warnings": list(reading.warnings),
         "failures": dict(reading.failures),
         "timings_s": {name: round(seconds, 4) for name, seconds in reading.timings_s.items()},
+    }
+
+
+def _point(point: OperatingPoint) -> dict[str, Any]:
+    return {"name": point.name, "threshold": point.threshold, "chosen_by": point.chosen_by}
+
+
+def _measured(point: OperatingPoint) -> dict[str, Any]:
+    """Return a point with its figures as `evaluation.json` has them, null where not measured."""
+    return {
+        **_point(point),
+        "measured_on": point.measured_on or None,
+        "sensitivity": dict(point.sensitivity) if point.sensitivity else None,
+        "fp_per_scan": dict(point.fp_per_scan) if point.fp_per_scan else None,
     }
 
 

@@ -165,6 +165,7 @@ def render(reading: ExamReading, hung: tuple[HungView, ...]) -> str:
         },
         contract=contract,
         threshold=_two(contract.operating_point.threshold) if contract.operating_point else None,
+        points=_points(contract),
         figures=_figures(contract),
         origin=[
             (ORIGIN.get(key, key), value)
@@ -268,6 +269,28 @@ def _marks(view: HungView) -> tuple[_Mark, ...]:
         )
         for number, (box, detection) in enumerate(zip(view.boxes, found, strict=True), start=1)
     )
+
+
+def _points(contract: ModelContract) -> list[dict[str, str]]:
+    """Every operating point as a row of words; the one in use says so."""
+    return [
+        {
+            "name": point.name.replace("-", " ")
+            + (" (used here)" if point == contract.operating_point else ""),
+            "threshold": _two(point.threshold),
+            "sensitivity": _with_interval(point.sensitivity),
+            "fp_per_scan": _with_interval(point.fp_per_scan),
+            "measured_on": point.measured_on or "not measured",
+        }
+        for point in contract.points
+    ]
+
+
+def _with_interval(figure: Mapping[str, Any] | None) -> str:
+    if figure is None:
+        return NONE
+    interval = _interval(figure.get("low"), figure.get("high"))
+    return f"{_three(figure.get('value'))} ({interval})"
 
 
 def _figures(contract: ModelContract) -> list[dict[str, Any]]:

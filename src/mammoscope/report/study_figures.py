@@ -1,16 +1,21 @@
 """Drawings of the studies' pages: areas with intervals, training curves, precision and recall."""
 
 from collections.abc import Mapping, Sequence
+from math import nan
+from textwrap import wrap
 from typing import Any
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from mammoscope.report.drawing import Drawing
 from mammoscope.report.tiles_figures import COLOURS
 
-OURS, PAPER, THIRD = COLOURS[0], COLOURS[1], COLOURS[2]
+OURS, PAPER = COLOURS[0], COLOURS[1]
 Rows = Sequence[tuple[str, str, Sequence[Mapping[str, Any]]]]
 """A label, a colour, and figures as `evaluation.json` holds them, one a run."""
+LOWEST = 0.3
+"""Where the panels of the paper's training figures end below."""
 
 
 def areas(name: str, rows: Rows, xlabel: str) -> Drawing:
@@ -49,15 +54,10 @@ def training_curves(
     titles = [f"Figure {one['figure']}: {one['run']}" for one in curves] + ["ours, by seed"]
 
     def draw(made: Figure) -> None:
-        panels = made.subplots(2, len(titles), sharey=True, squeeze=False)
+        panels = made.subplots(2, len(titles), sharex="col", sharey=True, squeeze=False)
         for row, key in enumerate(("accuracy", "recall")):
             for column, one in enumerate(curves):
-                known = [
-                    (epoch, value)
-                    for epoch, value in zip(one["epochs"], one[key], strict=True)
-                    if value is not None
-                ]
-                panels[row][column].plot(*zip(*known, strict=True), "o-", color=PAPER, markersize=3)
+                _points(panels[row][column], one["epochs"], one[key])
             for number, run in enumerate(runs):
                 points = [
                     (epoch, told[f"val_{key}"])
@@ -73,11 +73,20 @@ def training_curves(
         for column, title in enumerate(titles):
             panels[0][column].set_title(title, fontsize=10)
             panels[1][column].set_xlabel("epoch")
+            panels[1][column].xaxis.set_major_locator(MaxNLocator(nbins=5, integer=True))
             for row in range(2):
                 panels[row][column].set_ylim(-0.03, 1.03)
                 panels[row][column].grid(alpha=0.25)
 
     return Drawing("curves", draw, (2.9 * len(titles), 5.0))
+
+
+def _points(panel: Any, epochs: Sequence[int], values: Sequence[float | None]) -> None:
+    """Draw a curve of the paper's; where its picture does not reach so low it is broken."""
+    heights = [nan if value is None else value for value in values]
+    panel.plot(epochs, heights, "o-", color=PAPER, markersize=3)
+    below = [epoch for epoch, value in zip(epochs, values, strict=True) if value is None]
+    panel.plot(below, [LOWEST] * len(below), "v", color=PAPER, markersize=5)
 
 
 def precision_recall(
@@ -95,7 +104,12 @@ def precision_recall(
             if run["pr"] is None:
                 continue
             colour = COLOURS[(0, 2, 3, 5)[number % 4]]
-            panel.plot(run["pr"]["recall"], run["pr"]["precision"], color=colour, label=run["name"])
+            panel.plot(
+                run["pr"]["recall"],
+                run["pr"]["precision"],
+                color=colour,
+                label=f"ours: {run['name']}",
+            )
             if run["pr"]["at_half"][1] is not None:
                 panel.plot(*run["pr"]["at_half"], "o", color=colour, markersize=8)
         panel.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02))
@@ -131,9 +145,21 @@ def histogram(
             panel.axvline(marked, color="#8f8f8f", linestyle=":", linewidth=1.4)
         panel.set(xlabel=labels[0], ylabel=labels[1])
         panel.set_ylim(bottom=0)
-        panel.legend()
+        panel.yaxis.set_major_locator(MaxNLocator(integer=True))
+        _legend_above(panel, len(groups))
 
     return Drawing(name, draw, (8.0, 3.4))
+
+
+def _legend_above(panel: Any, columns: int) -> None:
+    """Put the legend where it hides nothing."""
+    panel.legend(loc="lower right", bbox_to_anchor=(1.0, 1.0), ncols=columns, frameon=False)
+
+
+def _wrapped(label: str, count: int) -> str:
+    """Break a label at its blanks and underscores, so that it does not run into the next."""
+    room = max(8, 80 // max(count, 1))
+    return "\n".join(wrap(label.replace("_", " "), room, break_long_words=False)) or label
 
 
 def bars(name: str, groups: Sequence[tuple[str, Mapping[str, int]]], ylabel: str) -> Drawing:
@@ -142,7 +168,8 @@ def bars(name: str, groups: Sequence[tuple[str, Mapping[str, int]]], ylabel: str
 
     def draw(made: Figure) -> None:
         panel = made.subplots()
-        width = 0.8 / len(groups)
+        # Few bars would be as broad as the page.
+        width = min(0.8, 0.2 * len(values)) / len(groups)
         for number, (label, counts) in enumerate(groups):
             places = [
                 place + (number - (len(groups) - 1) / 2) * width for place in range(len(values))
@@ -151,9 +178,12 @@ def bars(name: str, groups: Sequence[tuple[str, Mapping[str, int]]], ylabel: str
             colour = COLOURS[(0, 4, 2, 3)[number % 4]]
             marks = panel.bar(places, heights, width * 0.92, color=colour, label=label)
             panel.bar_label(marks, fontsize=8, padding=1)
-        panel.set_xticks(range(len(values)), values)
+        panel.set_xticks(range(len(values)), [_wrapped(value, len(values)) for value in values])
+        panel.set_xlim(-0.6, len(values) - 0.4)
         panel.set_ylabel(ylabel)
+        panel.yaxis.set_major_locator(MaxNLocator(integer=True))
         panel.margins(y=0.12)
-        panel.legend()
+        if len(groups) > 1:
+            _legend_above(panel, len(groups))
 
     return Drawing(name, draw, (8.0, 3.4))

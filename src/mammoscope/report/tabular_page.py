@@ -118,8 +118,11 @@ def _by_seed(ours: Mapping[str, Any]) -> str:
     seeds = ours["seeds"]
     if seeds == 1:
         return ""
+    low, high = ours["right_lowest"], ours["right_highest"]
     told = [
-        f"{ours['right_lowest']} to {ours['right_highest']} right in {seeds} seeds",
+        f"{low} right in each of {seeds} seeds"
+        if low == high
+        else f"{low} to {high} right in {seeds} seeds",
         f"the paper's figure in {ours['seeds_as_paper']}",
     ]
     if ours["seeds_unsettled"]:

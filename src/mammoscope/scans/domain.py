@@ -8,7 +8,7 @@ of their squares; the distance is Mahalanobis' (1936). `mammoscope.scans.domain_
 import hashlib
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ from mammoscope.core.reading import DomainStatement
 from mammoscope.core.vocabulary import ViewPosition
 from mammoscope.scans.domain_statistics import NAMES
 
-SCHEMA = "mammoscope.domain/1"
+SCHEMA = "mammoscope.domain/2"
 FARTHEST = 8.0
 """Standardised statistics are cut at this distance, so that no single one decides alone."""
 REASONS = {
@@ -32,8 +32,11 @@ REASONS = {
     "turned by 180 degrees": "the chest muscle is at the bottom: it seems to stand on its head",
     "implant": "a large smooth bright area with a sharp rim looks like an implant",
     "film border": "wide bright strips lie along its edge: the border of the film was not cut off",
+    "no mammogram": "it looks like a photograph, a screen or another body part, not a mammogram",
 }
 """What a report says of each kind of fault."""
+STRANGE = "no mammogram"
+"""The one kind that is not a fault of a mammogram."""
 UNLIKE = "it is unlike the training scans as a whole, most of all in: "
 
 
@@ -73,7 +76,8 @@ class Guard:
     middle : ndarray of the same shape, float64: mean of the standardised statistics
     inverse : ndarray of shape (len(NAMES), len(NAMES)): inverse of their covariance
     distances : ndarray of shape (101,), rising: the training scans' distances, by hundredths
-    farthest : a scan is flagged where its distance is larger
+    odd : a scan is doubtful where its distance is larger
+    farthest : a scan is unlike those of training where its distance is larger
     """
 
     archive: str
@@ -83,6 +87,7 @@ class Guard:
     middle: NDArray[np.float64]
     inverse: NDArray[np.float64]
     distances: NDArray[np.float64]
+    odd: float
     farthest: float
     checks: tuple[Check, ...]
 
@@ -97,7 +102,11 @@ class Guard:
         return np.asarray(np.sqrt(np.maximum(square, 0)))
 
     def judge(
-        self, values: NDArray[np.float64], view: ViewPosition | None = None
+        self,
+        values: NDArray[np.float64],
+        view: ViewPosition | None = None,
+        *,
+        declared: bool = False,
     ) -> DomainStatement:
         """Say how like the training scans a scan is.
 
@@ -105,6 +114,8 @@ class Guard:
         ----------
         values : ndarray of shape (len(NAMES),), from `domain_statistics.statistics_of`
         view : some checks hold for some views only, and are left out where it is not known
+        declared : the file's own header says that it is a mammogram, so a guess that it is none,
+            or a large distance, makes a doubt only
         """
         z = self.standardised(values)
         over = [
@@ -115,11 +126,15 @@ class Guard:
         found = [kind for excess, kind in sorted(over, reverse=True) if excess > 0]
         distance = float(self.distance(z))
         reasons = [REASONS[kind] for kind in found]
-        if distance > self.farthest:
+        if distance > self.odd:
             reasons.append(UNLIKE + ", ".join(self._oddest(z)))
+        sure = [kind for kind in found if not (declared and kind == STRANGE)]
         share = float(np.searchsorted(self.distances, distance)) / (len(self.distances) - 1)
         return DomainStatement(
-            verdict="unlike" if reasons else "like",
+            verdict=_verdict(
+                refused=bool(sure) or (distance > self.farthest and not declared),
+                doubted=bool(reasons),
+            ),
             reasons=tuple(reasons),
             kinds=tuple(found),
             likeness=max(0.0, 1 - share),
@@ -130,6 +145,12 @@ class Guard:
         off = z - self.middle
         part = off * (self.inverse @ off)
         return [NAMES[i] for i in np.argsort(-part)[:3]]
+
+
+def _verdict(*, refused: bool, doubted: bool) -> Literal["like", "doubtful", "unlike"]:
+    if refused:
+        return "unlike"
+    return "doubtful" if doubted else "like"
 
 
 def features(standardised: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -149,6 +170,7 @@ def guard_to_json(guard: Guard) -> str:
         "middle": _short(guard.middle),
         "inverse": [_short(row) for row in guard.inverse],
         "distances": _short(guard.distances),
+        "odd": round(guard.odd, 6),
         "farthest": round(guard.farthest, 6),
         "checks": [
             {
@@ -201,6 +223,7 @@ def _guard(content: dict[str, Any]) -> Guard:
         middle=np.array(content["middle"]),
         inverse=np.array(content["inverse"]),
         distances=np.array(content["distances"]),
+        odd=float(content["odd"]),
         farthest=float(content["farthest"]),
         checks=tuple(
             Check(

@@ -12,16 +12,20 @@ from mammoscope.scans.domain import Check, Guard, features
 
 Values = NDArray[np.float64]
 FOLDS = 5
-RIDGE = 3.0
+RIDGE = 1.0
 """Penalty of the squared weights: the checks are to hold on scanners that they never saw."""
 SHRINKAGE = 0.15
 """Share of the identity in the covariance, after Ledoit and Wolf's (2004) idea."""
-ALLOWED = 0.0005
+ALLOWED = 0.002
 """Share of the usual scans that a check may flag, out of fold."""
-ALLOWED_FAR = 0.002
-"""Share of the usual scans that the distance may flag, out of fold."""
+ALLOWED_ODD = 0.005
+"""Share of the usual scans that the distance may call doubtful, out of fold."""
+BEYOND = 1.25
+"""What lies this many times as far off as the farthest usual scan is refused."""
 MISSED = 0.005
 STEPS = 25
+ENOUGH = 1e-3
+"""Newton's method ends where no weight changes by more."""
 UPRIGHT = (ViewPosition.MLO, ViewPosition.ML, ViewPosition.LMO)
 """Views with a top and a bottom: on the others half a turn is a mirror image."""
 ON_ITS_HEAD = "turned by 180 degrees"
@@ -85,6 +89,7 @@ def fit_guard(
         middle=np.zeros(len(centre)),
         inverse=np.eye(len(centre)),
         distances=np.zeros(101),
+        odd=np.inf,
         farthest=np.inf,
         checks=(),
     )
@@ -131,7 +136,10 @@ def _logistic(rows: Values, labels: NDArray[np.bool_]) -> tuple[Values, float]:
         bend = (wide * (weight * chance * (1 - chance))[:, None]).T @ wide + np.diag(penalty)
         step = np.linalg.solve(bend, slope)
         # Newton's step may overshoot where the classes are far apart.
-        beta = beta + step * min(1.0, 5.0 / max(float(np.abs(step).max()), 1e-12))
+        largest = float(np.abs(step).max())
+        beta = beta + step * min(1.0, 5.0 / max(largest, 1e-12))
+        if largest < ENOUGH:
+            break
     return beta[:-1], float(beta[-1])
 
 
@@ -153,7 +161,8 @@ def _with_distance(guard: Guard, usual: Sample, others: Sample) -> Guard:
     return replace(
         whole,
         distances=np.quantile(far, np.linspace(0, 1, 101)),
-        farthest=float(np.quantile(everything, 1 - ALLOWED_FAR)),
+        odd=float(np.quantile(everything, 1 - ALLOWED_ODD)),
+        farthest=BEYOND * float(everything.max()),
     )
 
 

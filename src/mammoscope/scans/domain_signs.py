@@ -5,6 +5,8 @@ take the scan on the coarse grid of that module with the chest wall at the left,
 maps the air to 0 and the breast's brightest to 1.
 """
 
+from itertools import pairwise
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
@@ -25,6 +27,8 @@ SIGNS = (
     "slant of the lower edge",
     "upper triangle",
     "lower triangle",
+    "widest white strip",
+    "widest white strip but the far side's",
     "white strip at the wall",
     "white strip at the far side",
     "white strip at the top",
@@ -88,8 +92,7 @@ def _outline(mask: Mask, grid_mm: float) -> list[float]:
     widths = part.sum(axis=1) / part.shape[1]
     cuts = [0, 0.1, 0.25, 0.75, 0.9, 1]
     bands = [
-        widths[int(a * high) : max(int(b * high), int(a * high) + 1)]
-        for a, b in zip(cuts[:-1], cuts[1:], strict=True)
+        widths[int(a * high) : max(int(b * high), int(a * high) + 1)] for a, b in pairwise(cuts)
     ]
     rows = np.arange(high) + 0.5
     tip = part[:, -max(1, part.shape[1] // 20) :].sum(axis=1)
@@ -125,7 +128,7 @@ def _muscle(level: Floats, mask: Mask) -> list[float]:
 
 
 def _white_strips(small: Floats, grid_mm: float) -> list[float]:
-    """Measure how wide a plain white strip lies along each side."""
+    """Measure how wide a plain white strip lies along each side: wall, far side, top, bottom."""
     low, high = float(np.percentile(small, 1)), float(small.max())
     white = small > low + 0.95 * (high - low)
     widths = []
@@ -137,14 +140,16 @@ def _white_strips(small: Floats, grid_mm: float) -> list[float]:
             ends = np.flatnonzero(~full[begins[0] :])
             run = int(ends[0]) if ends.size else len(full)
         widths.append(float(np.sqrt(run * grid_mm)))
-    return widths
+    wall, _, top, bottom = widths
+    return [max(widths), max(wall, top, bottom), *widths]
 
 
 def _plain_area(level: Floats, mask: Mask, inner: Mask, grid_mm: float) -> list[float]:
     """Find the largest bright area that is far smoother than the rest of the breast."""
     rough = ndimage.uniform_filter(np.abs(level - ndimage.gaussian_filter(level, 2.0)), 7)
-    usual = float(np.median(rough[inner]))
-    plain = mask & (rough < 0.35 * usual) & (level > float(np.median(level[mask])))
+    # Half of the breast may be plain, so its roughest parts say what is usual.
+    usual = float(np.percentile(rough[inner], 85))
+    plain = mask & (rough < 0.15 * usual) & (level > float(np.percentile(level[mask], 30)))
     plain = ndimage.binary_opening(plain, iterations=3)
     labels, count = ndimage.label(plain)
     if count == 0:
@@ -177,7 +182,9 @@ def _black(small: Floats, mask: Mask, inner: Mask) -> list[float]:
     low, high = float(small.min()), float(np.percentile(small[mask], 99))
     share = (small - low) / max(high - low, 1e-6)
     black = share <= 0.004
-    rows = np.maximum.accumulate(mask, axis=1) & np.maximum.accumulate(mask[:, ::-1], axis=1)[:, ::-1]
+    rows = (
+        np.maximum.accumulate(mask, axis=1) & np.maximum.accumulate(mask[:, ::-1], axis=1)[:, ::-1]
+    )
     columns = np.maximum.accumulate(mask, axis=0) & np.maximum.accumulate(mask[::-1], axis=0)[::-1]
     filled = rows | columns
     near = ndimage.binary_dilation(mask, iterations=8)

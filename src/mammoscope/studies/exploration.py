@@ -13,6 +13,7 @@ import numpy as np
 
 import mammoscope
 from mammoscope.archives.archive import Archive
+from mammoscope.core.errors import ArchiveError
 from mammoscope.core.records import Finding, Scan
 from mammoscope.core.vocabulary import Pathology
 from mammoscope.studies.exploration_sizes import Size, in_bins, lesion_sizes, summary
@@ -25,6 +26,8 @@ LARGEST_PX = 1900
 """Where the notebook's histogram of sizes ends."""
 NOTHING = "not said"
 MIAS_CLASSES = ("CALC", "CIRC", "SPIC", "MISC", "ARCH", "ASYM")
+MIAS = ("mini-mias", "mias-50um")
+MIAS_TISSUE = {"F": "F: fatty", "G": "G: fatty-glandular", "D": "D: dense-glandular"}
 SEVERITIES = {Pathology.BENIGN: "benign", Pathology.MALIGNANT: "malignant"}
 
 
@@ -43,8 +46,15 @@ def explore(archive: Archive) -> dict[str, Any]:
     ------
     AnnotationError
         When a line of the annotations is damaged.
+    ArchiveError
+        When it holds no scan.
     """
     scans = archive.scans()
+    if not scans:
+        raise ArchiveError(
+            f"{archive.folder}: {archive.name} holds no scans to look at; give an archive of films "
+            "(tables of UCI are for `mammoscope tabular`)."
+        )
     sizes = lesion_sizes(archive)
     return {
         "schema": SCHEMA,
@@ -85,7 +95,7 @@ def _tables(scans: Sequence[Scan]) -> Iterator[dict[str, Any]]:
     ])  # fmt: skip
     yield _table("Kinds of findings", "findings", _by_severity(findings, _kind))
     yield _table("Tissue or density by scan", "scans", [
-        (name, [scan.breast_density or NOTHING for scan in scans if has(scan)])
+        (name, [_density(scan) for scan in scans if has(scan)])
         for name, has in (("without findings", _is_free), ("with findings", _has_findings))
     ])  # fmt: skip
     yield _table("Assessments", "findings", _by_severity(
@@ -125,6 +135,11 @@ def _word(finding: Finding) -> str:
 
 def _kind(finding: Finding) -> str:
     return str(finding.kind).lower().replace("_", " ")
+
+
+def _density(scan: Scan) -> str:
+    word = scan.breast_density or NOTHING
+    return MIAS_TISSUE.get(word, word) if scan.archive in MIAS else word
 
 
 def _is_free(scan: Scan) -> bool:
@@ -168,8 +183,16 @@ def _measured(
 def _notes(scans: Sequence[Scan], sizes: Sequence[Size]) -> Iterator[str]:
     placeless = sum(one.roi is None for scan in scans for one in scan.findings or ())
     if placeless:
-        yield f"{placeless} findings have no place, and so no size."
+        yield f"Findings without a place, and so without a size: {placeless}."
     if unread := [one for one in sizes if one.unread]:
-        yield f"{len(unread)} masks could not be read; the first one: {unread[0].unread}"
+        yield f"Masks that could not be read: {len(unread)}; the first one: {unread[0].unread}"
+    unproven = sum(one.pathology not in SEVERITIES for s in scans for one in s.findings or ())
+    if unproven:
+        yield (
+            f"Findings not known to be benign or malignant: {unproven}; only the rows called all "
+            "count them."
+        )
     if silent := sum(scan.findings is None for scan in scans):
-        yield f"Of {silent} scans the archive does not say whether they have findings."
+        yield (
+            f"Scans of which it is not known whether they have findings: {silent} of {len(scans)}."
+        )

@@ -17,7 +17,7 @@ from mammoscope.scans.load import load
 
 FULL_SIZE = "film_rows", "film_columns"
 """Facts under which `ddsm-299` keeps the film's own size."""
-SHRUNK = {"cbis-ddsm-800": 800, "ddsm-299": 299}
+SHRUNK = {"cbis-ddsm-800": 800, "ddsm-299": 299, "mini-mias": 1024}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

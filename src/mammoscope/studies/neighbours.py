@@ -19,10 +19,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mammoscope.archives.archive import Archive
-from mammoscope.core.errors import ArchiveError, MissingDecoderError
+from mammoscope.core.errors import ArchiveError, MissingDecoderError, UnknownNameError
+from mammoscope.core.records import Scan
 from mammoscope.evaluation.metrics import binary_figures, to_json
 from mammoscope.formats.raster import read_raster
+from mammoscope.scans.load import load
 
+NETWORKS = ("lite0", "vgg19", "inception_v3")
+PICTURES = (".png", ".pgm", ".tif", ".tiff", ".jpg", ".jpeg")
 SIDE_PX = 224
 NEIGHBOURS = (10, 15, 20, 25, 30)
 POWERS = (1, 2)
@@ -70,11 +74,15 @@ def describe(
 
     Raises
     ------
+    UnknownNameError
+        When `network` is none of `NETWORKS`.
     ArchiveError
         When there are too few patients with and without findings.
     MammoscopeError
         When weights or scans cannot be read.
     """
+    if network not in NETWORKS:
+        raise UnknownNameError.among("network with ImageNet features", network, NETWORKS)
     scans = [scan for scan in archive.scans() if scan.findings is not None]
     truth = np.array([bool(scan.findings) for scan in scans], dtype=np.bool_)
     patients = tuple(scan.patient_id for scan in scans)
@@ -90,7 +98,7 @@ def describe(
     rows = []
     for start in range(0, len(scans), AT_ONCE):
         some = scans[start : start + AT_ONCE]
-        rows.append(extract(np.stack([_small(read_raster(scan.path)) for scan in some])))
+        rows.append(extract(np.stack([_small(_image_of(scan)) for scan in some])))
         on_done(min(start + AT_ONCE, len(scans)), len(scans))
     return Described(np.concatenate(rows), truth, patients, network)
 
@@ -207,7 +215,15 @@ def _extractor(network: str, weights: Path | None) -> Callable[[NDArray[np.uint8
     return extract
 
 
+def _image_of(scan: Scan) -> NDArray[Any]:
+    """Read a scan; pictures of 299 pixels are too small for `load`, which is for reading."""
+    return read_raster(scan.path) if scan.path.suffix.lower() in PICTURES else load(scan).image
+
+
 def _small(image: NDArray[Any]) -> NDArray[np.uint8]:
+    if image.dtype != np.uint8:
+        # The upper eight of the bits that are used: 16 bits often hold 10 or 12.
+        image = (image >> max(0, int(image.max()).bit_length() - 8)).astype(np.uint8)
     small = Image.fromarray(image).resize((SIDE_PX, SIDE_PX), Image.Resampling.BILINEAR)
     return np.asarray(small, dtype=np.uint8)
 

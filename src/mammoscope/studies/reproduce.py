@@ -4,7 +4,7 @@
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,12 @@ from mammoscope.archives.archive import Archive
 from mammoscope.archives.open import open_archive
 from mammoscope.core.errors import LayoutError, MissingFileError
 from mammoscope.formats.files import write_atomic
+from mammoscope.models import zoo
 from mammoscope.studies import mixups
 from mammoscope.studies.author_log import AuthorLog
 from mammoscope.studies.paper_tables import CURVES, MIAS_BASELINE, PR_CURVES, SOURCE
 from mammoscope.studies.reproduce_full import run_full, write_settings
+from mammoscope.studies.reproduce_places import Read, difference_at_places
 from mammoscope.studies.reproduce_rows import table_rows
 from mammoscope.studies.reproduce_runs import RunSpec, Tools, carry_out_run
 from mammoscope.studies.reproduce_sets import (
@@ -126,14 +128,17 @@ def run_reproduce(
     Returns
     -------
     dict
-        `schema`, `version`, `source`, `settings`, `archives`, `sets`, `runs`, `tables`, `curves`,
-        `pr`, `mixups`, `mias_baseline`, `log`.
+        `schema`, `version`, `source`, `settings`, `archives`, `sets`, `runs`, `same_places` (for
+        each seed strict less the paper's way at the same places of MIAS), `tables`, `curves`, `pr`,
+        `mixups`, `mias_baseline`, `log`.
 
     Raises
     ------
     MammoscopeError
         When a set cannot be cut, a run not be trained, or a file not be read.
     """
+    # A wrong name is told before sets are cut for minutes.
+    zoo.facts(settings.network)
     out.mkdir(parents=True, exist_ok=True)
     weights = {} if experiment is None else figures_by_weight(experiment)
     whole = {name: archive for name, archive in archives.items() if _is_whole(archive)}
@@ -148,6 +153,8 @@ def run_reproduce(
         carry_out_run(spec, out / "runs", tools, settings.resamples)
         for spec in quick_specs(sets, settings)
     ]
+    same_places = _same_places(runs, sets)
+    runs = [{key: run[key] for key in run if key != "scores"} for run in runs]
     full = {}
     if not settings.quick:
         full = run_full(whole, out, tools, settings.resamples, settings.seed)
@@ -161,6 +168,7 @@ def run_reproduce(
         "archives": [_archive(archives.get(name), name) for name in ARCHIVES],
         "sets": [_set(name, tiles) for name, tiles in {**sets.trained, **sets.probes}.items()],
         "runs": runs,
+        "same_places": same_places,
         "tables": table_rows(whole, full, paper_runs, weights),
         "curves": [asdict(curve) for curve in CURVES],
         "pr": [asdict(curve) for curve in PR_CURVES],
@@ -204,16 +212,37 @@ def quick_settings(settings: ReproduceSettings, seed: int) -> dict[str, Any]:
     }
 
 
+def _same_places(runs: Sequence[Mapping[str, Any]], sets: QuickSets) -> list[dict[str, Any]]:
+    """Set the runs of both ways against each other, seed by seed, at the same places of MIAS."""
+    if not {MIAS_SAME, MIAS_STRICT} <= set(sets.probes):
+        return []
+    paper, strict = ([run for run in runs if run["set"] == name] for name in (PAPER, STRICT))
+    # Without DDSM there is no set built the paper's way, and nothing to compare.
+    found = [
+        difference_at_places(
+            Read(sets.probes[MIAS_STRICT], of_strict["scores"][MIAS_STRICT]),
+            Read(sets.probes[MIAS_SAME], of_paper["scores"][MIAS_SAME]),
+        )
+        for of_strict, of_paper in zip(strict, paper, strict=False)
+    ]
+    return [one for one in found if one is not None]
+
+
 def _places(folder: Path) -> Iterator[Path]:
     yield folder
-    count = 0
-    for first in sorted(one for one in folder.iterdir() if one.is_dir()):
+    for first in _folders(folder):
         yield first
-        for second in sorted(one for one in first.iterdir() if one.is_dir()):
-            # A folder of thousands is an archive's own, and was looked into above.
-            if (count := count + 1) > MOST_FOLDERS:
-                return
-            yield second
+        second = _folders(first)
+        # A folder of thousands is an archive's own, and was looked into above.
+        if len(second) <= MOST_FOLDERS:
+            yield from second
+
+
+def _folders(folder: Path) -> list[Path]:
+    try:
+        return sorted(one for one in folder.iterdir() if one.is_dir())
+    except PermissionError:
+        return []
 
 
 def _archive(archive: Archive | None, name: str) -> dict[str, Any]:

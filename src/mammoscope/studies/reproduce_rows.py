@@ -18,7 +18,7 @@ CHOSEN = "1.0.0.35"
 HOURS = {"1.0.0": 4.0, "vgg": 8.0, "ince": 12.0}
 """Estimate, on one data-centre graphics processor, of 40 epochs on 44,000 tiles; not measured."""
 STAND_IN = (
-    "A stand-in: another network ({network}) on tiles of 0.8 mm a pixel from CBIS-DDSM (abnormal) "
+    "Another network ({network}) on tiles of 0.8 mm a pixel from CBIS-DDSM (abnormal) "
     "and DDSM (normal), a set built as the paper's. The row itself was not run: "
 )
 
@@ -88,7 +88,9 @@ def _ours(
         return dict(full[row.key]), "run", "The network and recipe of the row, at full size."
     if row.table == 4 and row.weight is not None and row.weight in weights:
         told = weights[row.weight]
-        return dict(told), "stand-in", f"From the weight experiment: {told['said']}."
+        area = told["auc"]["value"] if "auc" in told else None
+        also = "" if area is None else f"; area under the ROC curve {area:.3f}"
+        return dict(told), "stand-in", f"From the weight experiment: {told['said']}{also}."
     why = _why_not(row, there)
     if row.table in (1, 3) and row.network == CHOSEN and quick:
         figures = _of_set(quick, "test" if row.table == 1 else "mias-as-stored")
@@ -110,7 +112,7 @@ def _why_not(row: PaperRow, there: Collection[str]) -> str:
     if missing:
         is_here = "is" if len(missing) == 1 else "are"
         needs = " and ".join(missing)
-        reason = f"recipe {row.recipe} needs {needs}, which {is_here} not at hand"
+        reason = f"recipe {row.recipe} needs {needs} at full size, which {is_here} not at hand"
         if row.table == 2:
             reason += "; what is at hand of CBIS-DDSM has no calcifications, so no five classes"
         return f"{reason}."

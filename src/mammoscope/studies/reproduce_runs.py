@@ -70,7 +70,8 @@ def carry_out_run(spec: RunSpec, out: Path, tools: Tools, resamples: int) -> dic
     -------
     dict
         `name`, `settings`, `history` (a row an epoch), `figures` (set to figures of `SHOWN` with
-        their intervals, and counts), `pr` (points of the test's precision-recall curve).
+        their intervals, and counts), `pr` (points of the test's precision-recall curve), and
+        `scores` (probe to the scores of its tiles, for `reproduce_places`; no plain values).
 
     Raises
     ------
@@ -83,7 +84,7 @@ def carry_out_run(spec: RunSpec, out: Path, tools: Tools, resamples: int) -> dic
     write_atomic(config, to_toml(settings))
     weights = tools.train(config, out / spec.name)
     rows = spec.tiles.rows_of(Split.TEST)
-    figures, pr = {}, None
+    figures, kept, pr = {}, {}, None
     for name, tiles in {"test": spec.tiles, **spec.probes}.items():
         places = rows if name == "test" else np.arange(len(tiles))
         scores = tools.score(weights, tiles, places)
@@ -92,6 +93,8 @@ def carry_out_run(spec: RunSpec, out: Path, tools: Tools, resamples: int) -> dic
         figures[name] = measured(scores, truth, patients, resamples)
         if name == "test":
             pr = drawn_pr(scores, truth)
+        else:
+            kept[name] = scores
     return {
         "name": spec.name,
         "set": spec.tiles.folder.name,
@@ -99,6 +102,7 @@ def carry_out_run(spec: RunSpec, out: Path, tools: Tools, resamples: int) -> dic
         "history": history_of(out / spec.name / "run" / "history.json"),
         "figures": figures,
         "pr": pr,
+        "scores": kept,
     }
 
 

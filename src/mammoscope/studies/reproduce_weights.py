@@ -59,10 +59,11 @@ def _figures(record: dict[str, Any], word: str) -> dict[str, Any]:
     for name in NAMES:
         if name in spreads:
             told[name] = _figure(spreads[name], patients)
+    kind = {"both": "validation and test"}.get(patients["kind"], patients["kind"])
     told["said"] = (
         f"{record['network']} on tiles of recipe {record['tiles']['recipe']}, "
         f"{len(record['seeds'])} seeds of {record['epochs']} epochs, means on the "
-        f"{patients['kind']} patients"
+        f"{kind} patients"
     )
     return told
 

@@ -4,19 +4,14 @@ A worker that dies takes one scan with it: that scan is tried again in a new wor
 """
 
 import errno
-import multiprocessing
-import signal
-import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import SpawnProcess
+from functools import partial
 from pathlib import Path
 
+from mammoscope.core.crew import Lost, work_in_processes
 from mammoscope.core.errors import MammoscopeError
-from mammoscope.core.processes import without_main
 from mammoscope.formats.files import write_atomic
 from mammoscope.tiles.parts import Job, make_part
 
@@ -105,112 +100,29 @@ def cut_in_processes(
     Outcome
         In the order in which they come.
     """
-    crew: list[_Worker] = []
-    try:
-        while True:
-            for worker in crew:
-                if worker.job is None and (job := jobs()) is not None:
-                    worker.send(job)
-            # No more processes are started than there are scans.
-            while len(crew) < workers and (job := jobs()) is not None:
-                crew.append(_Worker(folder))
-                crew[-1].send(job)
-            if all(worker.job is None for worker in crew):
-                return
-            for worker in _answering(crew, seconds):
-                outcome = worker.receive(seconds)
-                if outcome is not None:
-                    yield outcome
-    finally:
-        for worker in crew:
-            worker.stop()
+    work = partial(carry_out, folder=folder)
+    done = work_in_processes(portable_ones(jobs), work, workers, seconds=seconds, attempts=ATTEMPTS)
+    for job, found in done:
+        if not isinstance(found, Lost):
+            yield found
+            continue
+        why = {
+            "late": f"it could not be cut within {seconds:g} s",
+            "ended": f"the process that cut it was ended {ATTEMPTS} times",
+        }[found.how]
+        yield Outcome(index=job.index, why=f"{job.scan.path}: {why}; is it damaged?")
 
 
-class _Worker:
-    """One process and the scan that it was given."""
+def portable_ones(jobs: Jobs) -> Jobs:
+    """Give the same jobs in a form that can be sent to another process."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self.job: Job | None = None
-        self.since = 0.0
-        self._attempts = 0
-        self._start()
+    def given() -> Job | None:
+        job = jobs()
+        return None if job is None else portable(job)
 
-    def _start(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        ours, theirs = context.Pipe()
-        self.line: Connection = ours
-        self._process: SpawnProcess = context.Process(
-            target=_serve, args=(theirs, self._folder), daemon=True
-        )
-        with without_main():
-            self._process.start()
-        theirs.close()
-
-    def send(self, job: Job) -> None:
-        self.job, self._attempts = job, 0
-        self._send()
-
-    def _send(self) -> None:
-        self.since = time.monotonic()
-        self._attempts += 1
-        if self.job is None:
-            raise RuntimeError("a worker without a scan was told to begin")
-        try:
-            self.line.send(portable(self.job))
-        except OSError:
-            # The process died while it had nothing to do; its line says so when it is read.
-            return
-
-    def is_late(self, seconds: float) -> bool:
-        return self.job is not None and time.monotonic() - self.since > seconds
-
-    def receive(self, seconds: float) -> Outcome | None:
-        """Return the answer; None where the worker died and a new one tries again."""
-        job = self.job
-        if job is None:
-            raise RuntimeError("a worker without a scan was asked for its answer")
-        try:
-            if self.line.poll():
-                outcome: Outcome = self.line.recv()
-                self.job = None
-                return outcome
-            why = f"it could not be cut within {seconds:g} s"
-        except (EOFError, OSError):
-            why = f"the process that cut it was ended {ATTEMPTS} times"
-        late = self.is_late(seconds)
-        self.stop()
-        self._start()
-        if not late and self._attempts < ATTEMPTS:
-            self._send()
-            return None
-        self.job = None
-        return Outcome(index=job.index, why=f"{job.scan.path}: {why}; is it damaged?")
-
-    def stop(self) -> None:
-        self._process.kill()
-        self._process.join()
-        self.line.close()
+    return given
 
 
 def portable(job: Job) -> Job:
     """Make a job that can be sent to another process: a read-only mapping cannot."""
     return replace(job, scan=replace(job.scan, facts=dict(job.scan.facts)))
-
-
-def _answering(crew: Sequence[_Worker], seconds: float) -> list[_Worker]:
-    """Wait until a worker has answered, died, or is late."""
-    busy = [worker for worker in crew if worker.job is not None]
-    left = min(worker.since for worker in busy) + seconds - time.monotonic()
-    # A little over the limit, so that whoever is late is seen to be.
-    ready = wait([worker.line for worker in busy], timeout=max(left, 0.0) + 0.05)
-    return [worker for worker in busy if worker.line in ready or worker.is_late(seconds)]
-
-
-def _serve(line: Connection, folder: Path) -> None:
-    """Cut scans until the line is closed, as it also is when the builder is killed."""
-    # Ctrl-C reaches the builder too, who ends us.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with suppress(EOFError, OSError):
-        while True:
-            line.send(carry_out(line.recv(), folder))

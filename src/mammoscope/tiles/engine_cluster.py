@@ -4,13 +4,11 @@ The workers need to see the archive's files under the same paths; they need no p
 """
 
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
-from typing import Any
 
-from mammoscope.core.errors import BadValueError, MissingDecoderError
-from mammoscope.tiles.engine import Jobs, Outcome, pack, portable, write_part
-from mammoscope.tiles.parts import Job
+from mammoscope.core.cluster import work_on_cluster
+from mammoscope.core.crew import Lost
+from mammoscope.tiles.engine import Jobs, Outcome, pack, portable_ones, write_part
 
 SECONDS_TO_CONNECT = 10
 AHEAD = 2
@@ -38,47 +36,12 @@ def cut_on_cluster(jobs: Jobs, folder: Path, address: str) -> Iterator[Outcome]:
     BadValueError
         When no scheduler answers, or it has no workers.
     """
-    with _connected(address) as client:
-        threads = sum(client.nthreads().values())
-        if not threads:
-            raise BadValueError(
-                f"{address}: the Dask cluster has no workers; start some with `dask worker`."
-            )
-        waiting: dict[Any, Job] = {}
-        ready = import_module("distributed").as_completed(loop=client.loop)
-        while True:
-            while len(waiting) < AHEAD * threads and (job := jobs()) is not None:
-                # Impure: two builds of one set are two pieces of work.
-                future = client.submit(pack, portable(job), pure=False)
-                waiting[future] = job
-                ready.add(future)
-            if not waiting:
-                return
-            done = next(ready)
-            yield _collected(done, waiting.pop(done), folder)
-
-
-def _connected(address: str) -> Any:
-    try:
-        distributed = import_module("distributed")
-    except ImportError as error:
-        raise MissingDecoderError(
-            "Cutting on a cluster needs Dask; install it with: pip install 'mammoscope[cluster]'"
-        ) from error
-    try:
-        return distributed.Client(address, timeout=SECONDS_TO_CONNECT, set_as_default=False)
-    except (OSError, TimeoutError, ValueError) as error:
-        raise BadValueError(
-            f"{address}: no Dask scheduler answers there; start one with `dask scheduler`, or "
-            "leave the cluster out."
-        ) from error
-
-
-def _collected(future: Any, job: Job, folder: Path) -> Outcome:
-    killed = import_module("distributed").KilledWorker
-    try:
-        packed = future.result()
-    except killed:
-        why = f"{job.scan.path}: every worker that cut it was ended; is it damaged?"
-        return Outcome(index=job.index, why=why)
-    return packed if isinstance(packed, Outcome) else write_part(folder, job.index, packed)
+    done = work_on_cluster(
+        portable_ones(jobs), pack, address, ahead=AHEAD, seconds_to_connect=SECONDS_TO_CONNECT
+    )
+    for job, found in done:
+        if isinstance(found, Lost):
+            why = f"{job.scan.path}: every worker that cut it was ended; is it damaged?"
+            yield Outcome(index=job.index, why=why)
+        else:
+            yield found if isinstance(found, Outcome) else write_part(folder, job.index, found)

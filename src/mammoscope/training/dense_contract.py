@@ -15,6 +15,7 @@ from mammoscope.core.contract import (
 from mammoscope.core.vocabulary import Pathology
 from mammoscope.evaluation.calibrate import fit_platt
 from mammoscope.evaluation.hits import hits
+from mammoscope.evaluation.operating_points import BALANCED, named_points
 from mammoscope.evaluation.outcomes import ScanOutcome
 from mammoscope.evaluation.units import units
 from mammoscope.training.settings import DenseSettings
@@ -35,7 +36,11 @@ LICENCE = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """Outcomes of scans that the network did not see, their summary, and the threshold."""
+    """Outcomes of scans that the network did not see, their summary, and the threshold.
+
+    The threshold is that of the summary's figures; the operating points are chosen anew from the
+    outcomes, the balanced one by the same rule.
+    """
 
     outcomes: Sequence[ScanOutcome] = ()
     summary: Mapping[str, Any] = field(default_factory=dict)
@@ -62,18 +67,15 @@ def finish_contract(
     figures = dict(_named(f"{folds}, each on patients not trained on", own.summary))
     if settings.foreign is not None:
         figures |= _named(f"{settings.foreign.name}, never trained on", foreign)
+    points = operating_points(settings, own.outcomes)
     return ModelContract(
         name=settings.name,
         version=settings.version,
         architecture="lite0-dense",
         input=parts[0],
         output=parts[1],
-        operating_point=None
-        if own.threshold is None
-        else OperatingPoint(
-            threshold=own.threshold,
-            chosen_by=f"{settings.false_positives_per_scan:g} false positives a scan on {folds}",
-        ),
+        operating_point=next((point for point in points if point.name == BALANCED), None),
+        operating_points=points,
         calibration=_lesion_calibration(own.outcomes, folds),
         breast_calibration=breast_calibration(own.outcomes, folds),
         origin={
@@ -87,6 +89,17 @@ def finish_contract(
         },
         figures=figures,
         limits=LIMITS,
+    )
+
+
+def operating_points(
+    settings: DenseSettings, outcomes: Sequence[ScanOutcome]
+) -> tuple[OperatingPoint, ...]:
+    """Choose and measure the named thresholds of a run; none without outcomes of its folds."""
+    if not outcomes:
+        return ()
+    return named_points(
+        outcomes, settings.false_positives_per_scan, folds_of(settings), seed=settings.seed
     )
 
 

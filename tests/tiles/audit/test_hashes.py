@@ -181,3 +181,17 @@ def test_lines_too_thin_to_have_an_inside_raise_nothing():
     image = np.zeros((64, 64), np.uint8)
     image[::7] = image[:, :1] = 200
     assert bare(image).any()
+
+
+@given(
+    st.lists(st.tuples(*(st.integers(0, 49),) * 4, st.integers(0, 255)), min_size=1, max_size=8),
+    st.integers(0, 255),
+)
+def test_small_tiles_of_any_plates_on_film_are_taken_without_a_warning(plates, film_level):
+    image = np.full((50, 50), film_level, np.uint8)
+    for top, left, bottom, right, level in plates:
+        image[min(top, bottom) : max(top, bottom) + 1, min(left, right) : max(left, right) + 1] = (
+            level
+        )
+    hashes = hash_pictures(1, lambda _position: image)
+    assert hashes.blank[0] == (image.min() == image.max())
