@@ -75,6 +75,16 @@ def make_reading(exam_id="e1", failures=None):
     )
 
 
+def findings_json(reading):
+    """As far as the command line uses it."""
+    return {
+        "exam": {"id": reading.exam_id, "score": 0.8125, "malignancy": 0.5, "probability": None},
+        "scans": [{"detections": [{}, {}]}, {"detections": []}],
+        "warnings": list(reading.warnings),
+        "failures": dict(reading.failures),
+    }
+
+
 class Stage:
     """What the stand-ins give, and what they were asked."""
 
@@ -83,11 +93,18 @@ class Stage:
         self.failures = {}
         self.asked = None
         self.written = []
+        self.kept = set()
+        self.crew = self.into = None
 
     def find_exams(self, paths, **asked):
         self.asked = (list(paths), asked)
         exams = [
-            SimpleNamespace(exam_id=exam_id, files=(Path(f"{exam_id}.dcm"),))
+            SimpleNamespace(
+                exam_id=exam_id,
+                patient_id=None,
+                files=(Path(f"{exam_id}.dcm"),),
+                explained=False,
+            )
             for exam_id in self.readings
         ]
         return exams, self.failures
@@ -99,6 +116,21 @@ class Stage:
             raise result
         return result
 
+    def read_many(self, to_read, out, model, write, crew):
+        assert write == self.write_report
+        self.crew, self.into = crew, out
+        for exam, folder in to_read:
+            self.written.append(folder)
+            result = self.readings[exam.exam_id]
+            told = {"findings": None, "kept": False, "why": None, "bug": None}
+            if isinstance(result, str):
+                told["bug"] = result
+            elif isinstance(result, Exception):
+                told["why"] = str(result)
+            else:
+                told |= {"findings": findings_json(result), "kept": exam.exam_id in self.kept}
+            yield SimpleNamespace(exam=exam, folder=folder, **told)
+
     def write_report(self, reading, folder):
         self.written.append(folder)
         return folder / "report.html"
@@ -108,9 +140,11 @@ class Stage:
 def stage(stand_in):
     made = Stage()
     stand_in("mammoscope.models.weights", load_model=lambda name: "the model")
+    stand_in("mammoscope.models.quick", load_to_read=lambda name, explained: "the model")
     stand_in("mammoscope.read.exam", find_exams=made.find_exams, read_exam=made.read_exam)
+    stand_in("mammoscope.read.many", read_many=made.read_many, Crew=SimpleNamespace)
     stand_in("mammoscope.report.page", write_report=made.write_report)
-    stand_in("mammoscope.report.findings", findings_json=lambda r: {"exam": {"id": r.exam_id}})
+    stand_in("mammoscope.report.findings", findings_json=findings_json)
     return made
 
 
@@ -159,13 +193,13 @@ def test_a_pixel_size_in_millimetres_is_noticed(run, stage, size):
 
 def test_json_is_alone_on_the_output(run, stage):
     ended = run("read", "a", "--json", "-")
-    assert json.loads(ended.out) == {"exam": {"id": "e1"}}
+    assert json.loads(ended.out)["exam"]["id"] == "e1"
     assert stage.written == [Path("report")]
 
 
-def test_json_of_several_exams_is_one_line_each(run, stage):
+def test_json_of_several_exams_is_one_line_each(run, stage, tmp_path):
     stage.readings["e2"] = make_reading("e2")
-    lines = run("read", "a", "--json", "-").out.splitlines()
+    lines = run("read", "a", "--json", "-", "--out", tmp_path).out.splitlines()
     assert [json.loads(line)["exam"]["id"] for line in lines] == ["e1", "e2"]
 
 
@@ -175,24 +209,69 @@ def test_json_takes_no_file(run, stage):
     assert "'-'" in ended.err
 
 
-def test_several_exams_have_a_folder_each(run, stage):
+def test_several_exams_have_a_folder_each(run, stage, tmp_path):
     stage.readings["../e 2"] = make_reading("../e 2")
-    run("read", "a", "--out", "b")
-    assert stage.written == [Path("b/e1"), Path("b/e-2")]
+    run("read", "a", "--out", tmp_path)
+    assert stage.written == [tmp_path / "e1", tmp_path / "e-2"]
 
 
-def test_files_that_fail_are_named_and_the_rest_is_done(run, stage):
+def test_several_exams_are_listed_in_a_table_and_a_sheet(run, stage, tmp_path):
+    stage.readings |= {
+        "e3": SpacingMissingError("e3.dcm: no pixel size."),
+        "e2": make_reading("e2"),
+    }
+    stage.kept = {"e1"}
+    ended = run("read", "a", "--out", tmp_path)
+    assert ended.code == 1
+    assert "1 of them were read by an earlier run" in ended.out
+    assert "2 exams" in ended.out
+    assert str(tmp_path / "exams.csv") in ended.out
+    assert (tmp_path / "exams.csv").read_text().splitlines() == [
+        "exam,patient,folder,scans,marks,score,malignancy,probability,notes,failed",
+        "e1,,e1,2,2,0.8125,0.5,,two views are missing,",
+        "e2,,e2,2,2,0.8125,0.5,,two views are missing,",
+        "e3,,e3,,,,,,,e3.dcm: no pixel size.",
+    ]
+
+
+def test_what_was_finished_is_listed_even_where_a_run_is_broken_off(run, stage, tmp_path):
+    def broken_off(*asked):
+        yield next(stage.read_many(*asked))
+        raise KeyboardInterrupt
+
+    stage.readings["e2"] = make_reading("e2")
+    sys.modules["mammoscope.read.many"].read_many = broken_off
+    assert run("read", "a", "--out", tmp_path).code == 130
+    assert "\ne1," in (tmp_path / "exams.csv").read_text()
+
+
+def test_who_reads_is_handed_on_even_for_one_exam_on_a_cluster(run, stage, tmp_path):
+    run("read", "a", "--cluster", "tcp://c:8786", "--workers", 3, "--out", tmp_path)
+    assert (stage.crew.cluster, stage.crew.workers) == ("tcp://c:8786", 3)
+    assert stage.written == [tmp_path]
+    assert "e1,,.," in (tmp_path / "exams.csv").read_text()
+
+
+def test_a_fault_of_ours_in_one_exam_is_shown_and_the_rest_is_done(run, stage, tmp_path):
+    stage.readings["e2"] = "Traceback: a fault of ours"
+    ended = run("read", "a", "--out", tmp_path)
+    assert ended.code == 1
+    assert "Traceback: a fault of ours" in ended.err
+    assert "e2.dcm: reading exam e2 met a fault of mammoscope" in ended.err
+
+
+def test_files_that_fail_are_named_and_the_rest_is_done(run, stage, tmp_path):
     stage.failures = {"bad.dcm": "bad.dcm: the file is cut short."}
     stage.readings["e2"] = SpacingMissingError("e2.dcm: no pixel size.")
     stage.readings["e3"] = make_reading("e3", {"d.dcm": "it shows no breast."})
-    ended = run("read", "a")
+    ended = run("read", "a", "--out", tmp_path)
     assert ended.code == 1
     assert ended.err.splitlines() == [
         "mammoscope: bad.dcm: the file is cut short.",
         "mammoscope: e2.dcm: no pixel size.",
         "mammoscope: d.dcm: it shows no breast.",
     ]
-    assert len(stage.written) == 2
+    assert len(stage.written) == 3
 
 
 def test_nothing_read_ends_with_2(run, stage):
@@ -203,7 +282,7 @@ def test_nothing_read_ends_with_2(run, stage):
 
 
 def test_no_model_is_loaded_when_no_file_can_be_read(run, stage, stand_in):
-    stand_in("mammoscope.models.weights", load_model=lambda name: pytest.fail("loaded"))
+    stand_in("mammoscope.models.quick", load_to_read=lambda *_, **__: pytest.fail("loaded"))
     stage.readings, stage.failures = {}, {"bad.dcm": "cut short."}
     assert run("read", "bad.dcm").err == "mammoscope: bad.dcm: cut short.\n"
 

@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 import mammoscope
-from mammoscope.core.cluster import work_on_cluster
+from mammoscope.core.cluster import SECONDS_TO_CONNECT, work_on_cluster
 from mammoscope.core.crew import Lost, work_in_processes
 from mammoscope.core.errors import BadValueError, ContractError, MammoscopeError
 from mammoscope.core.reading import ExamReading
@@ -229,7 +229,9 @@ def _results(
         far = [(replace(exam, files=_absolute(exam.files)), folder) for exam, folder in left]
         alone = replace(alone, model=_place_of(reader.model))
         work = partial(read_one, reader=alone)
-        return work_on_cluster(_queue(far), work, crew.cluster, ahead=1)
+        return work_on_cluster(
+            _queue(far), work, crew.cluster, ahead=1, seconds_to_connect=SECONDS_TO_CONNECT
+        )
     workers = crew.workers or (1 if len(left) < FEW else len(os.sched_getaffinity(0)))
     if workers == 1:
         return ((one, read_one(one, reader)) for one in left)

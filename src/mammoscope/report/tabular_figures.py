@@ -124,7 +124,8 @@ def biplot_svg(name: str, biplot: Mapping[str, Any], asks: Sequence[str]) -> str
         points = np.array(biplot["points"])
         truth = np.array(biplot["truth"], dtype=bool)
         for rows, colour in ((~truth, NEGATIVE), (truth, POSITIVE)):
-            panel.scatter(*points[rows].T, s=9, color=colour, alpha=0.55, linewidths=0)
+            across, up = points[rows].T
+            panel.scatter(across, up, s=9, color=colour, alpha=0.55, linewidths=0)
         reach = 0.9 * np.abs(points).max()
         longest = max(float(np.hypot(*one["towards"])) for one in biplot["arrows"])
         tips = reach * np.array([one["towards"] for one in biplot["arrows"]]) / longest
