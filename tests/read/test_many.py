@@ -291,7 +291,10 @@ def test_an_exam_that_kills_every_process_is_named_in_the_end(
 def cluster(made):
     """Two processes of Dask on this machine that have the module of reports."""
     distributed = pytest.importorskip("distributed", reason="Dask is not installed")
-    with warnings.catch_warnings():
+    dask = pytest.importorskip("dask")
+    # By itself a local cluster gives up a worker that its keeper starts anew.
+    lasting = dask.config.set({"distributed.deploy.lost-worker-timeout": "10h"})
+    with warnings.catch_warnings(), lasting:
         warnings.simplefilter("ignore")
         with distributed.LocalCluster(
             n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None

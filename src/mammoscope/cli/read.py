@@ -59,6 +59,12 @@ def read(
             "--explain", help="Show what each mark's score rests on; takes some seconds a mark."
         ),
     ] = False,
+    operating_point: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME", help="Which of the model's thresholds marks places; see `model card`."
+        ),
+    ] = None,
     workers: Annotated[
         int | None,
         typer.Option(min=1, help="Processes that read several exams; one a core unless given."),
@@ -95,8 +101,10 @@ def read(
         view=view,
         for_processing=for_processing,
     )
-    if anyway or explain:
-        exams = [replace(exam, anyway=anyway, explained=explain) for exam in exams]
+    exams = [
+        replace(exam, anyway=anyway, explained=explain, operating_point=operating_point)
+        for exam in exams
+    ]
     as_json = json_to is not None
     if len(exams) > 1 or (exams and cluster is not None):
         from mammoscope.read.many import Crew

@@ -46,12 +46,16 @@ def read_exam(exam: ExamInput | str | Path, model: Model | str | Path = "default
     ------
     ConfigError
         When the folder holds several exams.
+    UnknownNameError
+        When the model has no operating point of the name asked for.
     MammoscopeError
         When no scan of the exam can be read; the reason is that of the first.
     """
     used = model if isinstance(model, Model) else load_model(model)
     began = time.perf_counter()
     asked = exam if isinstance(exam, ExamInput) else _only_exam(Path(exam))
+    if asked.operating_point is not None:
+        used = replace(used, contract=used.contract.using(asked.operating_point))
     scans: list[ScanReading] = []
     failures: dict[str, str] = {}
     first: MammoscopeError | None = None

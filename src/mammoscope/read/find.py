@@ -29,7 +29,8 @@ class ExamInput:
 
     `spacing_um` goes before what the files say; `laterality` and `view` stand in where they say
     nothing; `for_processing` is what to do with images FOR PROCESSING; `anyway` reads scans
-    that are unlike those of training, and `explained` tells why places were marked.
+    that are unlike those of training, and `explained` tells why places were marked;
+    `operating_point` names the model's threshold to mark places by, None takes its own choice.
     """
 
     exam_id: str
@@ -41,6 +42,7 @@ class ExamInput:
     for_processing: ForProcessing = "refuse"
     anyway: bool = False
     explained: bool = False
+    operating_point: str | None = None
     warnings: tuple[str, ...] = ()
 
 

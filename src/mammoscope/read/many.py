@@ -173,7 +173,7 @@ def key_of(exam: ExamInput, digest: str) -> str:
         "files": [_stamp(file) for file in exam.files],
         "exam": [exam.exam_id, exam.patient_id, *exam.warnings],
         "said": [exam.spacing_um, exam.laterality, exam.view, exam.for_processing],
-        "asked": [exam.anyway, exam.explained],
+        "asked": [exam.anyway, exam.explained, exam.operating_point],
     }
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
