@@ -15,6 +15,7 @@ from mammoscope.core.geometry import Box
 from mammoscope.core.reading import BreastReading, ExamReading, ScanReading
 from mammoscope.core.records import Detection
 from mammoscope.core.vocabulary import FindingKind, Laterality, SpacingSource, ViewPosition
+from mammoscope.read.find import ExamInput
 
 CONTRACT = ModelContract(
     name="default",
@@ -92,25 +93,21 @@ class Stage:
         self.readings = {"e1": make_reading()}
         self.failures = {}
         self.asked = None
-        self.written = []
+        self.written, self.read = [], []
         self.kept = set()
         self.crew = self.into = None
 
     def find_exams(self, paths, **asked):
         self.asked = (list(paths), asked)
         exams = [
-            SimpleNamespace(
-                exam_id=exam_id,
-                patient_id=None,
-                files=(Path(f"{exam_id}.dcm"),),
-                explained=False,
-            )
+            ExamInput(exam_id=exam_id, patient_id=None, files=(Path(f"{exam_id}.dcm"),))
             for exam_id in self.readings
         ]
         return exams, self.failures
 
     def read_exam(self, exam, model):
         assert model == "the model"
+        self.read.append(exam)
         result = self.readings[exam.exam_id]
         if isinstance(result, Exception):
             raise result
@@ -120,6 +117,7 @@ class Stage:
         assert write == self.write_report
         self.crew, self.into = crew, out
         for exam, folder in to_read:
+            self.read.append(exam)
             self.written.append(folder)
             result = self.readings[exam.exam_id]
             told = {"findings": None, "kept": False, "why": None, "bug": None}
@@ -181,6 +179,14 @@ def test_what_the_user_says_of_files_is_handed_on(run, stage):
             "for_processing": "convert",
         },
     )
+
+
+def test_how_scans_shall_be_read_is_handed_on_to_every_exam(run, stage, tmp_path):
+    stage.readings["e2"] = make_reading("e2")
+    run("read", "a", "--anyway", "--explain", "--operating-point", "balanced", "--out", tmp_path)
+    assert [(e.anyway, e.explained, e.operating_point) for e in stage.read] == [
+        (True, True, "balanced")
+    ] * 2
 
 
 @pytest.mark.parametrize("size", [0.05, -50, 5000])

@@ -173,8 +173,7 @@ def test_a_split_without_a_class_of_few_patients_is_a_note(audited):
     reasons, notes = missing_reasons(with_files(rare))
     assert reasons == ()
     assert notes[0] == (
-        "The split test has no picture of class MALIGNANT_mass, of which there are 1 patients in "
-        "all"
+        "The split test has no picture of class MALIGNANT_mass, of which there is 1 patient in all"
     )
 
 
