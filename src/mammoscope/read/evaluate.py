@@ -3,7 +3,9 @@
 import hashlib
 import json
 import platform
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,10 +28,13 @@ from mammoscope.evaluation.summary import summarise
 from mammoscope.formats.masks import boxed
 from mammoscope.models.weights import Model, load_model
 from mammoscope.models.whole_scan import answer, find_peaks, scan_malignancy, scan_score
-from mammoscope.scans.load import load
+from mammoscope.scans.load import LoadedScan, load
+from mammoscope.scans.prepare import Prepared
 
 SCHEMA = "mammoscope.evaluation/1"
 TWO_CLASSES = (True, False)
+AHEAD = 3
+"""Scans that are opened and prepared while the network answers for another."""
 
 
 def evaluate(
@@ -101,13 +106,17 @@ def pass_over(
     scans = _chosen(archive.scans(), limit)
     outcomes: list[ScanOutcome] = []
     failures: dict[str, str] = {}
-    for done, scan in enumerate(scans, start=1):
-        try:
-            outcomes.append(outcome_of(model, scan, spacing_um=spacing_um))
-        except MammoscopeError as error:
-            failures[scan.scan_id] = str(error)
-        if progress is not None:
-            progress(done, len(scans))
+    with ThreadPoolExecutor(AHEAD) as pool:
+        opened = deque(pool.submit(_opened, model, scan, spacing_um) for scan in scans[:AHEAD])
+        for done, scan in enumerate(scans, start=1):
+            coming = scans[done + AHEAD - 1 : done + AHEAD]
+            try:
+                outcomes.append(_outcome_of(model, scan, *opened.popleft().result()))
+            except MammoscopeError as error:
+                failures[scan.scan_id] = str(error)
+            opened.extend(pool.submit(_opened, model, one, spacing_um) for one in coming)
+            if progress is not None:
+                progress(done, len(scans))
     if not outcomes:
         said = [reason.removesuffix(".") for reason in failures.values()]
         reasons = "; ".join(said[:3]) or "the archive holds none"
@@ -244,12 +253,20 @@ def outcome_of(model: Model, scan: Scan, *, spacing_um: float | None = None) -> 
     MammoscopeError
         When the scan cannot be read or does not fit the model.
     """
+    return _outcome_of(model, scan, *_opened(model, scan, spacing_um))
+
+
+def _opened(model: Model, scan: Scan, spacing_um: float | None) -> tuple[LoadedScan, Prepared]:
+    """Load a scan and make the model's input of it: what can be done while another is answered."""
     loaded = load(scan, spacing_um=spacing_um if scan.spacing_mm is None else None)
     if loaded.spacing_mm is None:
         raise ArchiveError(
             f"{scan.path}: the archive does not know the size of its pixels; give --spacing-um."
         )
-    prepared = model.prepare(loaded.image, loaded.spacing_mm)
+    return loaded, model.prepare(loaded.image, loaded.spacing_mm)
+
+
+def _outcome_of(model: Model, scan: Scan, loaded: LoadedScan, prepared: Prepared) -> ScanOutcome:
     found = answer(model.network, model.contract.output, prepared)
     peaks = find_peaks(found, prepared.spacing_mm)
     shape = (loaded.image.shape[0], loaded.image.shape[1])
@@ -265,7 +282,7 @@ def outcome_of(model: Model, scan: Scan, *, spacing_um: float | None = None) -> 
         patient_id=scan.patient_id,
         breast_id=scan.breast_id,
         exam_id=scan.exam_id,
-        spacing_mm=loaded.spacing_mm,
+        spacing_mm=prepared.scan_spacing_mm,
         score=scan_score(peaks),
         malignancy=scan_malignancy(peaks),
         peaks=tuple(
