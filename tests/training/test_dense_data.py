@@ -18,7 +18,8 @@ from mammoscope.training.dense_data import (
     make_targets,
 )
 
-STILL = {"gamma": 1.0, "gain": 1.0, "shift": 0.0, "detail": 1.0, "noise": 0.0}
+WORD_VALUES = (1.0, 0.0, -1.0)
+STILL = {"gamma": 1.0, "gain": 1.0, "shift": 0.0, "bend": 0.0, "detail": 1.0, "noise": 0.0}
 
 
 def make_sample(image, boxes=(), malignant=()):
@@ -38,6 +39,7 @@ def make_sample(image, boxes=(), malignant=()):
         prepared=prepared,
         boxes=np.array(boxes, np.float64).reshape(-1, 4),
         malignant=np.array(malignant, np.float64),
+        words=np.tile(np.array(WORD_VALUES, np.float32), (len(boxes), 1)),
     )
 
 
@@ -92,8 +94,8 @@ def test_detail_changes_what_is_fine_and_keeps_what_is_coarse():
 def test_targets_follow_the_view():
     # A lesion of 64 x 64 pixels in the lower right of a scan of 256 x 256, shown upside down.
     sample = make_sample(np.ones((256, 256)), [(160, 160, 64, 64)], [1.0])
-    still, _, _ = make_targets(sample, make_view(), (256, 256), 8)
-    turned, worth, weight = make_targets(
+    still, _, _, _ = make_targets(sample, make_view(), (256, 256), 8)
+    turned, worth, weight, _ = make_targets(
         sample, make_view(((-1, 0), (0, 1)), (255, 0)), (256, 256), 8
     )
     np.testing.assert_array_equal(turned, still[::-1])
@@ -106,7 +108,7 @@ def test_targets_follow_the_view():
 
 def test_places_of_a_lesion_are_an_ellipse_in_its_box_with_a_ring_left_out():
     sample = make_sample(np.ones((256, 256)), [(96, 64, 64, 128)], [0.0])
-    lesion, _, _ = make_targets(sample, make_view(), (256, 256), 8)
+    lesion, _, _, _ = make_targets(sample, make_view(), (256, 256), 8)
     ones = np.argwhere(lesion == 1) * 8 + 3.5
     middle = np.array([127.5, 127.5])
     inside = (((ones - middle) / [0.8 * 32, 0.8 * 64]) ** 2).sum(axis=1)
@@ -119,7 +121,7 @@ def test_places_of_a_lesion_are_an_ellipse_in_its_box_with_a_ring_left_out():
 
 def test_a_lesion_smaller_than_a_place_still_has_one():
     sample = make_sample(np.ones((64, 64)), [(33, 33, 2, 2)], [np.nan])
-    lesion, malignant, _ = make_targets(sample, make_view(), (64, 64), 8)
+    lesion, malignant, _, _ = make_targets(sample, make_view(), (64, 64), 8)
     assert (lesion == 1).sum() == 1
     assert lesion[4, 4] == 1
     assert (malignant == -1).all()
@@ -131,8 +133,28 @@ def test_views_near_a_lesion_show_it():
     rng = np.random.default_rng(0)
     for _ in range(20):
         view = draw_view(sample, always, rng)
-        lesion, _, _ = make_targets(sample, view, (always.rows, always.columns), 8)
+        lesion, _, _, _ = make_targets(sample, view, (always.rows, always.columns), 8)
         assert (lesion == 1).any()
+
+
+def test_words_are_told_where_the_lesion_is_and_nowhere_else():
+    sample = make_sample(np.ones((256, 256)), [(96, 64, 64, 128)], [0.0])
+    lesion, _, _, words = make_targets(sample, make_view(), (256, 256), 8)
+    assert words.shape == (3, 32, 32)
+    assert (words[:, lesion == 1].T == WORD_VALUES).all()
+    assert (words[:, lesion != 1] == -1).all()
+
+
+def test_a_bend_keeps_the_ends_and_the_order_of_greys():
+    ramp = np.tile(np.linspace(0.01, 1, 64), (64, 1))
+    rng = np.random.default_rng(0)
+    plain, bent = (
+        apply_view(make_sample(ramp), make_view(bend=bend), (64, 64), rng).numpy()
+        for bend in (0.0, 0.8)
+    )
+    assert np.abs(bent[:, [0, -1]] - plain[:, [0, -1]]).max() < 0.02
+    assert (np.diff(bent[32]) > 0).all()
+    assert np.abs(bent - plain).max() > 0.1
 
 
 def test_the_same_seed_gives_the_same_batch():

@@ -9,7 +9,7 @@ from mammoscope.training.dense_data import DenseBatch
 from mammoscope.training.dense_loss import dense_loss
 
 
-def make_batch(lesion, malignant, weight):
+def make_batch(lesion, malignant, weight, words=()):
     def shaped(values):
         return torch.tensor(values, dtype=torch.float32)[None, None]
 
@@ -18,6 +18,7 @@ def make_batch(lesion, malignant, weight):
         lesion=shaped(lesion),
         malignant=shaped(malignant),
         weight=shaped(weight),
+        words=torch.tensor(words, dtype=torch.float32).reshape(1, len(words), 1, len(lesion)),
     )
 
 
@@ -56,3 +57,20 @@ def test_malignancy_is_learnt_where_it_is_proven():
     good = dense_loss(logits_of([0, 0], [2.0, -2.0]), batch, 1.0).malignant
     bad = dense_loss(logits_of([0, 0], [-2.0, 2.0]), batch, 1.0).malignant
     assert good < math.log(2) < bad
+
+
+def test_words_are_learnt_where_they_were_said_and_weigh_what_they_are_given():
+    logits = torch.zeros(1, 4, 1, 2)
+    logits[0, 2] = torch.tensor([2.0, 9.0])
+    batch = make_batch([1, 1], [-1, -1], [1, 3], words=[[1, -1], [-1, -1]])
+    without, with_words = (dense_loss(logits, batch, 1.0, weight) for weight in (0.0, 0.5))
+    # One place of one word is known; it is aimed at .95.
+    expected = 0.95 * math.log1p(math.exp(-2)) + 0.05 * math.log1p(math.exp(2))
+    assert with_words.words.item() == pytest.approx(expected, rel=1e-5)
+    added = with_words.total.item() - without.total.item()
+    assert added == pytest.approx(0.5 * expected, rel=1e-5)
+
+
+def test_a_network_that_says_no_words_has_no_loss_of_them():
+    batch = make_batch([1, 0], [1, -1], [1, 0])
+    assert dense_loss(logits_of([0.0, 0.0], [0.0, 0.0]), batch, 1.0, 1.0).words.item() == 0

@@ -62,12 +62,19 @@ class DenseLite0(nn.Module):
         Tensor of shape (batch, 2, rows / 8, columns / 8): logits of `TARGETS`
         """
         levels = self.levels(x)
+        return self.answer(levels, self.nature(levels))
+
+    def nature(self, levels: list[Tensor]) -> Tensor:
+        """Return what malignancy is told from, at half the answer's grid, of such `levels`."""
+        nature = functional.relu(_top_down(self.nature_lateral, levels[1:]))
+        return functional.relu(self.nature_mix(nature))
+
+    def answer(self, levels: list[Tensor], nature: Tensor) -> Tensor:
+        """Return the logits that `forward` gives, of `levels` and their `nature`."""
         y = _top_down(self.lateral, levels)
         for mix in self.mix:
             y = functional.relu(mix(y))
-        nature = functional.relu(_top_down(self.nature_lateral, levels[1:]))
-        nature = self.malignant(functional.relu(self.nature_mix(nature)))
-        return torch.cat([self.lesion(y), _double(nature)], dim=1)
+        return torch.cat([self.lesion(y), _double(self.malignant(nature))], dim=1)
 
 
 def _double(x: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from mammoscope.core.vocabulary import Pathology
 from mammoscope.formats.masks import box_of
 from mammoscope.scans.load import load
 from mammoscope.scans.prepare import Prepared, prepare
+from mammoscope.training.descriptors import WORDS, described
 
 CORE = 0.8
 """The ellipse in a box, shrunk by this, counts as lesion; the rest of the box is left out."""
@@ -34,12 +35,14 @@ class DenseSample:
     boxes : ndarray of shape (lesions, 4), float64: top, left, height, width in pixels of the
         prepared image
     malignant : ndarray of shape (lesions,), float64: 1, 0, or NaN where nothing is proven
+    words : ndarray of shape (lesions, words), float32: see `mammoscope.training.descriptors`
     """
 
     scan: Scan
     prepared: Prepared
     boxes: NDArray[np.float64]
     malignant: NDArray[np.float64]
+    words: NDArray[np.float32]
 
     @property
     def image(self) -> Tensor:
@@ -53,12 +56,14 @@ class DenseBatch:
 
     `images` is (batch, 1, rows, columns); `lesion`, `malignant` and `weight` are (batch, rows / 8,
     columns / 8): lesion 1, 0 or -1 (left out); malignant 1, 0 or -1; weight of lesion places.
+    `words` is (batch, words, rows / 8, columns / 8): 1, 0 or -1 (nothing is known).
     """
 
     images: Tensor
     lesion: Tensor
     malignant: Tensor
     weight: Tensor
+    words: Tensor
 
 
 def make_sample(scan: Scan, spec: InputSpec) -> DenseSample:
@@ -81,6 +86,7 @@ def make_sample(scan: Scan, spec: InputSpec) -> DenseSample:
         malignant=np.array(
             [worth.get(f.pathology, np.nan) if f.pathology else np.nan for f in located], np.float64
         ),
+        words=np.array([described(f) for f in located], np.float32).reshape(-1, len(WORDS)),
     )
 
 
@@ -101,7 +107,8 @@ class View:
 
     A source point is ``matrix @ (row, column) + offset``. What is finer than about half a
     millimetre is multiplied by `detail` (archives differ much in sharpness), then
-    ``gain * grey ** gamma + shift``, and noise.
+    ``gain * grey ** gamma + shift``, then ``grey + bend * sin(2 pi grey) / (2 pi)`` (films are bent
+    as an S), and noise.
     """
 
     matrix: NDArray[np.float64]
@@ -109,6 +116,7 @@ class View:
     gamma: float
     gain: float
     shift: float
+    bend: float
     detail: float
     noise: float
 
@@ -118,7 +126,8 @@ class Augmentation:
     """Ranges from which views are drawn.
 
     `near_lesion` and `flip` are probabilities; `scale`, `gamma`, `gain` and `detail` are drawn as
-    exp(U(-x, x)); turns, shift and noise are drawn evenly up to the number given.
+    exp(U(-x, x)); turns, shift, bend (less than 1) and noise are drawn evenly up to the number
+    given.
     """
 
     rows: int = 384
@@ -130,6 +139,7 @@ class Augmentation:
     gamma: float = 0.4
     gain: float = 0.15
     shift: float = 0.05
+    bend: float = 0.0
     detail: float = 0.7
     noise: float = 0.02
 
@@ -161,6 +171,7 @@ def draw_view(sample: DenseSample, augmentation: Augmentation, rng: np.random.Ge
         gamma=float(np.exp(rng.uniform(-a.gamma, a.gamma))),
         gain=float(np.exp(rng.uniform(-a.gain, a.gain))),
         shift=float(rng.uniform(-a.shift, a.shift)),
+        bend=float(rng.uniform(-a.bend, a.bend)),
         detail=float(np.exp(rng.uniform(-a.detail, a.detail))),
         noise=float(max(0.0, rng.uniform(-a.noise, a.noise))),
     )
@@ -185,6 +196,8 @@ def apply_view(
     coarse = _blur(image)
     image = (coarse + view.detail * (image - coarse)).clamp(0, 1)
     image = view.gain * image**view.gamma + view.shift
+    if view.bend:
+        image = image + view.bend * torch.sin(2 * torch.pi * image) / (2 * torch.pi)
     if view.noise > 0:
         noise = rng.standard_normal(size, dtype=np.float32)
         image = image + view.noise * torch.from_numpy(noise)
@@ -201,8 +214,8 @@ def _blur(image: Tensor) -> Tensor:
 
 def make_targets(
     sample: DenseSample, view: View, size: tuple[int, int], stride: int
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
-    """Say for each place of a view what a network should answer: lesion, malignant, weight.
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Say for each place of a view what a network should answer: lesion, malignant, weight, words.
 
     A place belongs to a lesion when its source point lies in the shrunken ellipse of a box. Each
     lesion weighs the square root of its places, so that large ones do not drown small ones.
@@ -212,8 +225,10 @@ def make_targets(
     points = (cells * stride + (stride - 1) / 2) @ view.matrix.T + view.offset
     lesion, malignant = np.zeros(shape, np.float32), np.full(shape, -1, np.float32)
     weight = np.zeros(shape, np.float32)
+    words = np.full((sample.words.shape[1], *shape), -1, np.float32)
     ring = RING_MM / sample.prepared.spacing_mm
-    for (top, left, height, width), worth in zip(sample.boxes, sample.malignant, strict=True):
+    lesions = zip(sample.boxes, sample.malignant, sample.words, strict=True)
+    for (top, left, height, width), worth, said in lesions:
         half = np.array([height, width]) / 2
         away = np.abs(points - (np.array([top, left]) - 0.5 + half))
         near = (away <= half + ring).all(axis=-1)
@@ -224,7 +239,8 @@ def make_targets(
         lesion[core] = 1
         weight[core] = 1 / np.sqrt(max(1, core.sum()))
         malignant[core] = worth if np.isfinite(worth) else -1
-    return lesion, malignant, weight
+        words[:, core] = said[:, None]
+    return lesion, malignant, weight, words
 
 
 def make_batch(
@@ -240,7 +256,7 @@ def make_batch(
         view = draw_view(sample, augmentation, rng)
         images.append(apply_view(sample, view, size, rng))
         targets.append(make_targets(sample, view, size, stride))
-    lesion, malignant, weight = (
+    lesion, malignant, weight, words = (
         torch.from_numpy(np.stack(part)) for part in zip(*targets, strict=True)
     )
     return DenseBatch(
@@ -248,4 +264,5 @@ def make_batch(
         lesion=lesion,
         malignant=malignant,
         weight=weight,
+        words=words,
     )

@@ -16,26 +16,30 @@ SMOOTHING = 0.05
 
 @dataclass(frozen=True, slots=True)
 class DenseLoss:
-    """Loss of a batch, and its two parts; all scalars."""
+    """Loss of a batch, and its parts; all scalars, `words` 0 where the network says none."""
 
     total: Tensor
     lesion: Tensor
     malignant: Tensor
+    words: Tensor
 
 
-def dense_loss(logits: Tensor, batch: DenseBatch, malignant_weight: float) -> DenseLoss:
+def dense_loss(
+    logits: Tensor, batch: DenseBatch, malignant_weight: float, words_weight: float = 0.0
+) -> DenseLoss:
     """Focal loss of the lesion map plus cross entropy of malignancy where lesions are.
 
     Parameters
     ----------
-    logits : (batch, 2, rows, columns)
+    logits : (batch, 2 or more, rows, columns); those after the second are of `DenseBatch.words`
     batch : the targets, see `DenseBatch`
     malignant_weight : weight of the second part
+    words_weight : weight of the cross entropy of the words, for a network that says them
 
     Notes
     -----
     The lesion part is divided by the number of places that are lesion, each with its weight; the
-    malignancy part averages over places by the same weights.
+    other parts average over places by the same weights.
     """
     lesion_logit, malignant_logit = logits[:, 0], logits[:, 1]
     positive, negative = batch.lesion == 1, batch.lesion == 0
@@ -44,11 +48,18 @@ def dense_loss(logits: Tensor, batch: DenseBatch, malignant_weight: float) -> De
     miss = score**FOCUS * functional.softplus(lesion_logit)
     mass = batch.weight[positive].sum().clamp(min=1.0)
     lesion = (hit[positive].sum() + miss[negative].sum()) / mass
-    proven = batch.malignant >= 0
-    aim = batch.malignant[proven] * (1 - 2 * SMOOTHING) + SMOOTHING
-    weight = batch.weight[proven]
+    malignant = _cross_entropy(malignant_logit, batch.malignant, batch.weight)
+    said = logits[:, 2:]
+    words = _cross_entropy(said, batch.words, batch.weight[:, None].expand_as(said))
+    total = lesion + malignant_weight * malignant + words_weight * words
+    return DenseLoss(total, lesion, malignant, words)
+
+
+def _cross_entropy(logits: Tensor, truth: Tensor, weight: Tensor) -> Tensor:
+    """Average over the places where `truth` is known (0 or 1), by their weights; 0 without any."""
+    known = truth >= 0
+    aim = truth[known] * (1 - 2 * SMOOTHING) + SMOOTHING
     cross = functional.binary_cross_entropy_with_logits(
-        malignant_logit[proven], aim, weight=weight, reduction="sum"
+        logits[known], aim, weight=weight[known], reduction="sum"
     )
-    malignant = cross / weight.sum().clamp(min=1e-6)
-    return DenseLoss(lesion + malignant_weight * malignant, lesion, malignant)
+    return cross / weight[known].sum().clamp(min=1e-6)

@@ -24,6 +24,7 @@ from mammoscope.models import dense, zoo
 from mammoscope.models.lite0 import hold_early_layers
 from mammoscope.models.transfer import load_features
 from mammoscope.models.weights import save_weights
+from mammoscope.training.average import make_average
 from mammoscope.training.card import card_of
 from mammoscope.training.dense_contract import (
     Measured,
@@ -33,6 +34,7 @@ from mammoscope.training.dense_contract import (
 )
 from mammoscope.training.dense_data import DenseSample, make_samples
 from mammoscope.training.dense_task import DenseTask, outcome_of
+from mammoscope.training.descriptors import DescribingDense
 from mammoscope.training.loop import Plan, fit
 from mammoscope.training.settings import DenseSettings, OptimiserSettings
 
@@ -130,6 +132,7 @@ def _task(
         augmentation=settings.augmentation,
         batch_size=settings.batch_size,
         malignant_weight=settings.malignant_weight,
+        words_weight=settings.words_weight,
         seed=settings.seed,
     )
 
@@ -143,24 +146,29 @@ def _trained(
     """Train a network from ImageNet features, or take it up from its checkpoint."""
     with torch.random.fork_rng():
         torch.manual_seed(run.settings.seed)
-        network = _from_imagenet()
+        network = _from_imagenet(run.settings)
+        # Its head is made after the network's own, which is so the same with and without it.
+        whole = DescribingDense(network) if run.settings.words_weight else network
         task = _task(run.settings, training, validation)
-        plan = _plan(run.settings, task.steps_per_epoch)
-        optimiser = _optimiser(network, run.settings.optimiser)
-        fit(network, task, optimiser, plan, run.folder / name, digest=run.digest, show=run.show)
+        plan = _plan(run.settings, task.steps_per_epoch, whole)
+        optimiser = _optimiser(whole, network.features, run.settings.optimiser)
+        fit(whole, task, optimiser, plan, run.folder / name, digest=run.digest, show=run.show)
     return network.eval()
 
 
-def _from_imagenet() -> dense.DenseLite0:
+def _from_imagenet(settings: DenseSettings) -> dense.DenseLite0:
     network = dense.build()
     load_features(network.features)
-    hold_early_layers(network.features)
+    if settings.hold_early_layers:
+        hold_early_layers(network.features)
     return zoo.channels_last(network)
 
 
-def _optimiser(network: dense.DenseLite0, settings: OptimiserSettings) -> torch.optim.AdamW:
-    known = {id(parameter) for parameter in network.features.parameters()}
-    features = [p for p in network.features.parameters() if p.requires_grad]
+def _optimiser(
+    network: nn.Module, features_of: nn.Module, settings: OptimiserSettings
+) -> torch.optim.AdamW:
+    known = {id(parameter) for parameter in features_of.parameters()}
+    features = [p for p in features_of.parameters() if p.requires_grad]
     head = [p for p in network.parameters() if id(p) not in known]
     rate = settings.learning_rate
     groups: list[dict[str, Any]] = [
@@ -170,7 +178,7 @@ def _optimiser(network: dense.DenseLite0, settings: OptimiserSettings) -> torch.
     return torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
 
 
-def _plan(settings: DenseSettings, steps_per_epoch: int) -> Plan:
+def _plan(settings: DenseSettings, steps_per_epoch: int, network: nn.Module) -> Plan:
     total = settings.epochs * steps_per_epoch
     warm_up = settings.optimiser.warm_up_steps
 
@@ -183,6 +191,7 @@ def _plan(settings: DenseSettings, steps_per_epoch: int) -> Plan:
         rate=rate,
         clip_norm=settings.optimiser.clip_norm,
         autocast=settings.precision.autocast,
+        average=make_average(network, settings.average),
     )
 
 

@@ -14,6 +14,7 @@ from mammoscope.evaluation.roc import auc
 from mammoscope.models.whole_scan import answer, find_peaks, scan_malignancy, scan_score
 from mammoscope.training.dense_data import Augmentation, DenseBatch, DenseSample, make_batch
 from mammoscope.training.dense_loss import dense_loss
+from mammoscope.training.descriptors import DescribingDense
 from mammoscope.training.loop import Counts, StepResult
 
 
@@ -27,6 +28,7 @@ class DenseTask:
     augmentation: Augmentation
     batch_size: int
     malignant_weight: float
+    words_weight: float
     seed: int
 
     @property
@@ -47,11 +49,12 @@ class DenseTask:
         """Pass a batch through; counts are of places, lesion or not at a score of one half."""
         # Computed in bfloat16 or not, the loss is summed up in float32.
         logits = network(batch.images).float()
-        loss = dense_loss(logits, batch, self.malignant_weight)
+        loss = dense_loss(logits, batch, self.malignant_weight, self.words_weight)
         judged = batch.lesion >= 0
+        parts = {"lesion": loss.lesion.item(), "malignant": loss.malignant.item()}
         return StepResult(
             loss=loss.total,
-            parts={"lesion": loss.lesion.item(), "malignant": loss.malignant.item()},
+            parts=parts | ({"words": loss.words.item()} if self.words_weight else {}),
             counts=Counts.of(logits[:, 0][judged] > 0, batch.lesion[judged] == 1),
             size=len(batch.images),
         )
@@ -61,7 +64,8 @@ class DenseTask:
 
         On every fourth scan kept apart: enough to see it learn, at a quarter of the time.
         """
-        outcomes = [outcome_of(network, self.output, s) for s in self.validation[::4]]
+        kept = network.network if isinstance(network, DescribingDense) else network
+        outcomes = [outcome_of(kept, self.output, s) for s in self.validation[::4]]
         if not outcomes:
             return {}
         proven = [o for o in outcomes if o.is_malignant is not None]

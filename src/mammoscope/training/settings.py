@@ -86,7 +86,9 @@ class DenseSettings:
     `folds` networks are trained besides the final one, each measured on the patients that it did
     not see; 0 leaves the figures out. `false_positives_per_scan` fixes the threshold on those.
     `precision` is that of training alone; figures are measured in float32. `foreign` is an archive
-    that is never trained on, to measure the final network.
+    that is never trained on, to measure the final network. `words_weight` is the weight of what
+    radiologists said of a mass, learnt beside its pathology (0: not at all);
+    `hold_early_layers` leaves the stem and the first two stages as ImageNet left them.
     """
 
     name: str
@@ -98,12 +100,15 @@ class DenseSettings:
     epochs: int = 5
     batch_size: int = 4
     malignant_weight: float = 2.0
+    words_weight: float = 0.0
+    hold_early_layers: bool = True
     precision: Precision = Precision.FLOAT32
     false_positives_per_scan: float = 0.5
     foreign: ArchiveSettings | None = None
     input: InputSettings = field(default_factory=InputSettings)
     optimiser: OptimiserSettings = field(default_factory=OptimiserSettings)
     augmentation: Augmentation = field(default_factory=Augmentation)
+    average: AverageSettings = field(default_factory=AverageSettings)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
