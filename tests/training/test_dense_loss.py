@@ -72,5 +72,5 @@ def test_words_are_learnt_where_they_were_said_and_weigh_what_they_are_given():
 
 
 def test_a_network_that_says_no_words_has_no_loss_of_them():
-    batch = make_batch([1, 0], [1, -1], [1, 0])
+    batch = make_batch([1, 0], [1, -1], [1, 0], words=[[1, -1], [0, -1]])
     assert dense_loss(logits_of([0.0, 0.0], [0.0, 0.0]), batch, 1.0, 1.0).words.item() == 0

@@ -50,7 +50,8 @@ def dense_loss(
     lesion = (hit[positive].sum() + miss[negative].sum()) / mass
     malignant = _cross_entropy(malignant_logit, batch.malignant, batch.weight)
     said = logits[:, 2:]
-    words = _cross_entropy(said, batch.words, batch.weight[:, None].expand_as(said))
+    told = batch.words[:, : said.shape[1]]
+    words = _cross_entropy(said, told, batch.weight[:, None].expand_as(said))
     total = lesion + malignant_weight * malignant + words_weight * words
     return DenseLoss(total, lesion, malignant, words)
 
