@@ -13,7 +13,7 @@ A line is written when one is done, so the same command goes on with those that 
 * the most memory of the process, and how much of it was there before the network;
 * hours an epoch of these tiles, and of the paper's 43,739, would take at that speed.
 
-The two dense networks take no tiles: they are timed on random scans of 640 x 640 pixels with a
+The dense networks take no tiles: they are timed on random scans of 640 x 640 pixels with a
 cross entropy against an empty scan, without a data road.
 
 Found with one thread on two busy cores (batches of 8, 4 steps; seconds are of the processor):
@@ -53,7 +53,7 @@ from mammoscope.training.tile_task import Penalty, TileTask
 
 PAPER_TILES = 43_739
 DENSE_SIDE, DENSE_BATCH = 640, 2
-ANSWERS = {"lite0-dense": 2, "3.9.4.01": 1}
+ANSWERS = {"lite0-dense": 2, "tilenet-dense": 2, "3.9.4.01": 1}
 """Of the dense networks, at each place."""
 Step = tuple[nn.Module, Iterator[Tensor], int]
 """A network, the loss of one step after another, and how many tiles a step has."""

@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from mammoscope.core.contract import OutputSpec
-from mammoscope.models import strips, whole_scan
-from mammoscope.models.dense import DenseLite0
+from mammoscope.models import strips, whole_scan, zoo
 from mammoscope.models.strips import LEAST_CORE_PX, REACHES, Reach, answer_in_strips
 from mammoscope.models.weights import load_model
 from mammoscope.models.whole_scan import answer
@@ -38,25 +37,61 @@ class Small(nn.Module):
 SMALL = Reach(halo_px=12, multiple_px=4)
 
 
-def test_the_network_looks_as_far_as_the_halo_and_no_farther():
+@pytest.mark.parametrize(
+    ("name", "grey", "far"),
+    # A grey just above what a network subtracts, so that it sees something small and positive.
+    [("lite0-dense", 0.4490001, 457), ("tilenet-dense", 0.5000001, 276)],
+)
+def test_the_network_looks_as_far_as_the_halo_and_no_farther(name, grey, far):
     # With equal positive weights no ReLU hides a path, and in double precision none vanishes.
-    network = DenseLite0().double().eval()
+    network = zoo.build(name).double().eval()
     with torch.no_grad():
         for module in network.modules():
             if isinstance(module, nn.Conv2d):
                 module.weight.fill_(1 / module.weight[0].numel())
                 if module.bias is not None:
                     module.bias.zero_()
-    step = LITE0.multiple_px
+    known = REACHES[name]
+    step = known.multiple_px
     first = 20 * step
-    x = torch.full((1, 1, 2 * first + step, step), 0.4490001, dtype=torch.float64)
+    x = torch.full((1, 1, 2 * first + step, step), grey, dtype=torch.float64)
     x.requires_grad_()
     places = network(x)[..., first // 8 : (first + step) // 8, :]
     places.sum().backward()
     rows = np.flatnonzero(x.grad[0, 0].abs().sum(1).numpy())
     reach = max(first - rows[0], rows[-1] - (first + step - 1))
-    assert reach == 457
-    assert reach <= LITE0.halo_px < reach + step
+    assert reach == far
+    assert reach <= known.halo_px < reach + step
+
+
+def test_strips_of_the_network_from_scratch_are_one_pass():
+    torch.manual_seed(6)
+    network = zoo.build("tilenet-dense")
+    torch.nn.init.normal_(network.lesion.weight, std=1.0)
+    x = torch.rand((1, 1, 1600, 64), generator=torch.Generator().manual_seed(2))
+    with torch.inference_mode():
+        network.train()(x)
+        network.eval()
+        whole = network(x)
+        known = REACHES["tilenet-dense"]
+        parts = answer_in_strips(network, x, 8, known, most_px=64 * 900)
+        seamed = answer_in_strips(network, x, 8, Reach(halo_px=32, multiple_px=32), 64 * 400)
+    assert float((torch.sigmoid(parts) - torch.sigmoid(whole)).abs().max()) <= 1e-5
+    assert float((torch.sigmoid(seamed) - torch.sigmoid(whole)).abs().max()) > 1e-3
+
+
+@pytest.mark.parametrize("name", REACHES)
+def test_every_network_of_known_reach_is_divided(monkeypatch, name):
+    network = zoo.build(name).eval()
+    asked = []
+
+    def note(_network, _image, stride_px, reach):
+        asked.append((stride_px, reach))
+
+    monkeypatch.setattr(whole_scan, "MOST_PX", 64 * 64 - 1)
+    monkeypatch.setattr(whole_scan, "answer_in_strips", note)
+    whole_scan._logits(network, torch.zeros((1, 1, 64, 64)), 8)
+    assert asked == [(8, REACHES[name])]
 
 
 def test_strips_of_the_shipped_kind_of_network_are_one_pass():

@@ -15,6 +15,23 @@ def test_a_size_has_about_the_parameters_it_says(build, millions):
     assert count == pytest.approx(millions * 1e6, rel=0.15)
 
 
+def test_the_pyramid_is_the_same_layers_stage_by_stage():
+    size = tilenet.SIZES["tilenet-m"]
+    torch.manual_seed(3)
+    whole = tilenet.TileNet(size, 2).eval()
+    pyramid = tilenet.Pyramid(size).eval()
+    pyramid.stem.load_state_dict(whole.stem.state_dict())
+    blocks = [block for stage in pyramid.stages for block in stage]
+    for ours, theirs in zip(blocks, whole.stages, strict=True):
+        ours.load_state_dict(theirs.state_dict())
+    x = torch.rand(2, 1, 64, 96, generator=torch.Generator().manual_seed(1))
+    with torch.inference_mode():
+        levels = pyramid(x)
+        last = whole.stages(torch.relu(whole.stem(x - 0.5)))
+    assert [tuple(level.shape[1:]) for level in levels] == [(48, 8, 12), (96, 4, 6), (192, 2, 3)]
+    assert torch.equal(levels[-1], last)
+
+
 @pytest.mark.parametrize("sides", [(299, 299), (32, 32), (64, 131)])
 def test_any_side_works(sides):
     network = tilenet.build_s(5).eval()

@@ -7,6 +7,7 @@ import pytest
 
 from mammoscope.core.geometry import Box
 from mammoscope.core.reading import NearLesion
+from mammoscope.models import zoo
 from mammoscope.models.weights import load_model
 from mammoscope.read.exam import read_exam, read_loaded
 from mammoscope.read.explain import explain
@@ -71,6 +72,20 @@ def test_features_are_means_of_three_levels_inside_the_box(scan):
     again = features_of(shipped, prepared, Box(300, 90, 40, 40))
     assert np.array_equal(found, again)
     assert not np.allclose(found, features_of(shipped, prepared, Box(100, 20, 40, 40)))
+
+
+def test_every_dense_network_has_features_and_no_lesions_but_its_own_are_near(scan):
+    shipped = load_model("default")
+    scratch = dataclasses.replace(
+        shipped, network=zoo.build("tilenet-dense").eval(), digest="0" * 64
+    )
+    reading, _ = read_loaded(scan, shipped)
+    prepared = scratch.prepare(scan.image, scan.spacing_mm)
+    found = features_of(scratch, prepared, Box(300, 90, 40, 40))
+    assert found.shape == (64 + 112 + 224,)
+    assert np.isfinite(found).all()
+    # The index in the package is of other features, which these cannot be compared with.
+    assert all(e.nearest == () for e in explain(scratch, prepared, reading.detections[:1]))
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import torch
 
 from mammoscope.core.records import Finding
 from mammoscope.core.vocabulary import Assessment, FindingKind
-from mammoscope.models.dense import DenseLite0
+from mammoscope.models.dense import DenseLite0, DenseTileNet
 from mammoscope.training.descriptors import WORDS, DescribingDense, described
 
 
@@ -50,9 +50,10 @@ def test_a_lower_assessment_is_known_and_not_grave(assessment):
     assert words_of((), assessment)["HIGHLY_SUGGESTIVE"] == 0
 
 
-def test_the_words_are_said_beside_the_networks_own_answer():
+@pytest.mark.parametrize("kind", [DenseLite0, DenseTileNet])
+def test_the_words_are_said_beside_the_networks_own_answer(kind):
     torch.manual_seed(0)
-    network = DenseLite0().eval()
+    network = kind().eval()
     x = torch.rand(1, 1, 64, 96)
     with torch.inference_mode():
         both = DescribingDense(network).eval()(x)

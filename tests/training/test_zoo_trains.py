@@ -3,8 +3,8 @@
 One network of each family goes the whole way from a settings file to weights and figures. Of the
 others an epoch's steps are taken without writing anything: their checkpoints have hundreds of
 megabytes. Left out are the five of over 40 million parameters (tests/models builds them) and the
-two dense networks, which take whole scans: tests/training/test_dense_run.py trains lite0-dense, and
-3.9.4.01 has no training here, as no task gives it masks.
+dense networks, which take whole scans: tests/training/test_dense_run.py trains lite0-dense and
+tilenet-dense, and 3.9.4.01 has no training here, as no task gives it masks.
 """
 
 import json

@@ -1,29 +1,47 @@
 """Networks that pass over a whole scan at once and answer for every place on it."""
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import ClassVar
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from mammoscope.models.lite0 import GREY_MEAN, GREY_SPREAD, PYRAMID, Lite0, hold_batch_norm
+from mammoscope.models.tilenet import Pyramid, Size
 
 TARGETS = ("lesion", "malignant")
 STRIDE_PX = 8
 WIDTH = 64
 WIDE = 128
+TILENET = Size(widths=(32, 64, 112, 224), blocks=(2, 2, 3, 2))
+"""Between `tilenet-m` and `tilenet-l`: with the head 2.7 million parameters."""
 
 
-class DenseLite0(nn.Module):
-    """EfficientNet-lite0 with a small top-down head that answers at every eighth pixel.
+class Dense(nn.Module):
+    """Features with a small top-down head that answers at every eighth pixel.
 
     For each place two logits: *lesion or not*, and, where there is a lesion, *malignant or benign*.
     There is no layer of fixed input size and none that mixes distant places, so a scan's answer at
     a place is that of any window that holds the place's receptive field.
+
+    Parameters
+    ----------
+    features : gives a batch's features at strides 8, 16 and 32
+    channels : of these, in their order
+
+    Attributes
+    ----------
+    architecture : its name in `mammoscope.models.zoo`
     """
 
-    def __init__(self) -> None:
+    architecture: ClassVar[str]
+
+    def __init__(self, features: nn.Module, channels: Sequence[int]) -> None:
         super().__init__()
-        self.features = Lite0()
-        self.lateral = nn.ModuleList(nn.Conv2d(c, WIDTH, 1) for c in PYRAMID.values())
+        self.features = features
+        self.lateral = nn.ModuleList(nn.Conv2d(c, WIDTH, 1) for c in channels)
         self.mix = nn.ModuleList(nn.Conv2d(WIDTH, WIDTH, 3, padding=1) for _ in range(2))
         self.lesion = nn.Conv2d(WIDTH, 1, 1)
         # Lesions are rare: start from a probability of about one in a hundred, so that the first
@@ -33,21 +51,13 @@ class DenseLite0(nn.Module):
         nn.init.constant_(self.lesion.bias, -4.6)
         # Malignancy has a branch of its own on the coarser levels: in a shared one it did not
         # learn beside the much larger loss of the lesion map.
-        self.nature_lateral = nn.ModuleList(
-            nn.Conv2d(c, WIDE, 1) for c in list(PYRAMID.values())[1:]
-        )
+        self.nature_lateral = nn.ModuleList(nn.Conv2d(c, WIDE, 1) for c in channels[1:])
         self.nature_mix = nn.Conv2d(WIDE, WIDE, 3, padding=1)
         self.malignant = nn.Conv2d(WIDE, 1, 1)
 
-    def train(self, mode: bool = True) -> "DenseLite0":  # noqa: FBT001, FBT002 torch's signature
-        """Switch modes; batch norm keeps its statistics in both."""
-        super().train(mode)
-        hold_batch_norm(self)
-        return self
-
     def levels(self, x: Tensor) -> list[Tensor]:
         """Return the features of a batch as `forward` takes it, finest level first."""
-        found: list[Tensor] = self.features((x - GREY_MEAN) / GREY_SPREAD)
+        found: list[Tensor] = self.features(x)
         return found
 
     def forward(self, x: Tensor) -> Tensor:
@@ -77,6 +87,45 @@ class DenseLite0(nn.Module):
         return torch.cat([self.lesion(y), _double(self.malignant(nature))], dim=1)
 
 
+class DenseLite0(Dense):
+    """A dense network over EfficientNet-lite0, made to start from its ImageNet features."""
+
+    architecture = "lite0-dense"
+
+    def __init__(self) -> None:
+        super().__init__(Lite0(), list(PYRAMID.values()))
+
+    def train(self, mode: bool = True) -> "DenseLite0":  # noqa: FBT001, FBT002 torch's signature
+        """Switch modes; batch norm keeps its statistics in both."""
+        super().train(mode)
+        hold_batch_norm(self)
+        return self
+
+    def levels(self, x: Tensor) -> list[Tensor]:
+        """Return the features of a batch as `forward` takes it, finest level first."""
+        return super().levels((x - GREY_MEAN) / GREY_SPREAD)
+
+
+class DenseTileNet(Dense):
+    """A dense network over a tilenet's layers, to be trained from scratch.
+
+    Its batch norm learns its statistics from batches, as there are none of ImageNet to keep. Four
+    views of 384 x 256 pixels, which is how it is trained, are enough for them: a channel has 24,576
+    places a step at stride 4 and still 384 at stride 32.
+    """
+
+    architecture = "tilenet-dense"
+
+    def __init__(self) -> None:
+        super().__init__(Pyramid(TILENET), TILENET.widths[1:])
+
+
+ARCHITECTURES: Mapping[str, type[DenseLite0] | type[DenseTileNet]] = MappingProxyType(
+    {kind.architecture: kind for kind in (DenseLite0, DenseTileNet)}
+)
+"""The networks that can be trained on whole scans, by their names in the zoo."""
+
+
 def _double(x: Tensor) -> Tensor:
     return functional.interpolate(x, scale_factor=2.0, mode="nearest")
 
@@ -90,13 +139,23 @@ def _top_down(lateral: nn.ModuleList, levels: list[Tensor]) -> Tensor:
 
 
 def build(classes: int = 2) -> DenseLite0:
-    """Make the network with random weights; it has two answers for a place, no more, no less.
+    """Make lite0-dense with random weights; it has two answers for a place, no more, no less.
 
     Raises
     ------
     ValueError
         When another number of classes is asked for.
     """
+    _check(classes)
+    return DenseLite0()
+
+
+def build_tilenet(classes: int = 2) -> DenseTileNet:
+    """Make tilenet-dense with random weights; see `build`."""
+    _check(classes)
+    return DenseTileNet()
+
+
+def _check(classes: int) -> None:
     if classes != len(TARGETS):
         raise ValueError(f"a dense network answers {TARGETS}, not {classes} classes")
-    return DenseLite0()

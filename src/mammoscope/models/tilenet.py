@@ -7,7 +7,7 @@ head joins the mean and the maximum over all places, so that any side of tile wo
 tissue, the maximum a few bright grains.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -65,23 +65,57 @@ class ResidualBlock(nn.Module):
         return functional.relu(y + self.shortcut(x))
 
 
+def _stages(size: Size) -> Iterator[list[ResidualBlock]]:
+    """Make the blocks of one stage after another, each of which halves rows and columns."""
+    incoming = size.widths[0]
+    for width, blocks in zip(size.widths, size.blocks, strict=True):
+        stage = []
+        for position in range(blocks):
+            stage.append(ResidualBlock(incoming, width, 2 if position == 0 else 1))
+            incoming = width
+        yield stage
+
+
+def _draw(network: nn.Module) -> None:
+    """Draw the kernels so that signals keep their size through layers that end in a ReLU."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+
+
+class Pyramid(nn.Module):
+    """The layers of a tilenet as features of a grey scan at strides 8, 16 and 32.
+
+    Rows and columns are multiples of 32; there are as many channels as the last three stages of
+    `size` are wide.
+    """
+
+    def __init__(self, size: Size) -> None:
+        super().__init__()
+        self.stem = ConvNorm(1, size.widths[0], 5, 2)
+        self.stages = nn.ModuleList(nn.Sequential(*stage) for stage in _stages(size))
+        _draw(self)
+
+    def forward(self, x: Tensor) -> list[Tensor]:
+        """Return the features of a batch (batch, 1, rows, columns), float in [0, 1]."""
+        y = functional.relu(self.stem(x - GREY_MIDDLE))
+        levels = []
+        for stage in self.stages:
+            y = stage(y)
+            levels.append(y)
+        return levels[1:]
+
+
 class TileNet(nn.Module):
     """A stem at stride 2 and four residual stages at strides 4, 8, 16 and 32."""
 
     def __init__(self, size: Size, classes: int) -> None:
         super().__init__()
         self.stem = ConvNorm(1, size.widths[0], 5, 2)
-        incoming, stages = size.widths[0], []
-        for width, blocks in zip(size.widths, size.blocks, strict=True):
-            for position in range(blocks):
-                stages.append(ResidualBlock(incoming, width, 2 if position == 0 else 1))
-                incoming = width
-        self.stages = nn.Sequential(*stages)
+        self.stages = nn.Sequential(*(block for stage in _stages(size) for block in stage))
         self.dropout = DenseDropout(DENSE_DROPOUT)
-        self.logits = nn.Linear(2 * incoming, classes)
-        for module in self.modules():
-            if isinstance(module, nn.Conv2d):
-                nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu")
+        self.logits = nn.Linear(2 * size.widths[-1], classes)
+        _draw(self)
 
     def forward(self, x: Tensor) -> Tensor:
         """Classify tiles.

@@ -10,7 +10,6 @@ from torch import Tensor, nn
 
 from mammoscope.core.contract import OutputSpec
 from mammoscope.core.errors import ContractError
-from mammoscope.models.dense import DenseLite0
 from mammoscope.models.strips import MOST_PX, REACHES, answer_in_strips
 from mammoscope.scans.prepare import Prepared
 
@@ -80,18 +79,12 @@ def answer(network: nn.Module, output: OutputSpec, prepared: Prepared) -> Answer
 
 
 def _logits(network: nn.Module, batch: Tensor, stride_px: int) -> Tensor:
-    reach = REACHES.get(_architecture(network))
+    # Networks of which it is not known how far they look are passed whole.
+    reach = REACHES.get(getattr(network, "architecture", None) or "")
     if reach is None or batch.numel() <= MOST_PX:
         found: Tensor = network(batch.contiguous(memory_format=torch.channels_last))
         return found
     return answer_in_strips(network, batch, stride_px, reach)
-
-
-def _architecture(network: nn.Module) -> str:
-    """Name the networks of which it is known how far they look; "" for others."""
-    if isinstance(network, DenseLite0):
-        return "lite0-dense"
-    return str(getattr(network, "architecture", None) or "")
 
 
 def _places(breast: NDArray[np.bool_], stride: int) -> NDArray[np.bool_]:

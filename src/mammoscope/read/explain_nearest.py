@@ -21,7 +21,7 @@ from mammoscope.core.errors import WeightsError
 from mammoscope.core.geometry import Box
 from mammoscope.core.reading import NearLesion
 from mammoscope.formats.files import write_atomic
-from mammoscope.models.dense import DenseLite0
+from mammoscope.models.dense import Dense
 from mammoscope.models.weights import Model
 from mammoscope.scans.prepare import Prepared
 
@@ -87,9 +87,9 @@ def window_round(prepared: Prepared, box: Box) -> tuple[slice, slice]:
 def features_of(model: Model, prepared: Prepared, box: Box) -> NDArray[np.float32] | None:
     """Mean features of the network over a box of the prepared image, all levels in a row.
 
-    None where the network is of another kind than the one that is shipped.
+    None where the network has no such levels: it is run by ONNX Runtime or is of another kind.
     """
-    if not isinstance(model.network, DenseLite0):
+    if not isinstance(model.network, Dense):
         return None
     rows, columns = window_round(prepared, box)
     window = np.ascontiguousarray(prepared.image[rows, columns])

@@ -30,8 +30,10 @@ LIMITS = (
 )
 LICENCE = (
     "Weights CC BY 3.0, as the scans they were trained on: CBIS-DDSM (Lee et al. 2017, Scientific "
-    "Data 4:170177; Clark et al. 2013). Features began from EfficientNet-lite0 (Apache-2.0)."
+    "Data 4:170177; Clark et al. 2013)."
 )
+FROM_IMAGENET = " Features began from EfficientNet-lite0 (Apache-2.0)."
+"""Added to the licence where it is so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +73,7 @@ def finish_contract(
     return ModelContract(
         name=settings.name,
         version=settings.version,
-        architecture="lite0-dense",
+        architecture=settings.architecture,
         input=parts[0],
         output=parts[1],
         operating_point=next((point for point in points if point.name == BALANCED), None),
@@ -85,7 +87,7 @@ def finish_contract(
             f"{settings.seed}",
             "code": f"mammoscope {mammoscope.__version__}",
             "command": f"mammoscope train --config configs/{settings.name}.toml",
-            "licence": LICENCE,
+            "licence": LICENCE + (FROM_IMAGENET if settings.is_from_imagenet else ""),
         },
         figures=figures,
         limits=LIMITS,

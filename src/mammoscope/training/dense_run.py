@@ -21,7 +21,7 @@ from mammoscope.evaluation.outcomes import ScanOutcome, outcome_from_json, outco
 from mammoscope.evaluation.summary import summarise
 from mammoscope.formats.files import write_atomic
 from mammoscope.models import dense, zoo
-from mammoscope.models.lite0 import hold_early_layers
+from mammoscope.models.lite0 import Lite0, hold_early_layers
 from mammoscope.models.transfer import load_features
 from mammoscope.models.weights import save_weights
 from mammoscope.training.average import make_average
@@ -36,7 +36,7 @@ from mammoscope.training.dense_data import DenseSample, make_samples
 from mammoscope.training.dense_task import DenseTask, outcome_of
 from mammoscope.training.descriptors import DescribingDense
 from mammoscope.training.loop import Plan, fit
-from mammoscope.training.settings import DenseSettings, OptimiserSettings
+from mammoscope.training.settings import DenseSettings
 
 OUTPUT = OutputSpec(targets=dense.TARGETS, activation="sigmoid", stride_px=dense.STRIDE_PX)
 
@@ -143,39 +143,43 @@ def _trained(
     name: str,
     validation: Sequence[DenseSample] = (),
 ) -> nn.Module:
-    """Train a network from ImageNet features, or take it up from its checkpoint."""
+    """Train a network from where it starts, or take it up from its checkpoint."""
     with torch.random.fork_rng():
         torch.manual_seed(run.settings.seed)
-        network = _from_imagenet(run.settings)
+        network = _starting_network(run.settings)
         # Its head is made after the network's own, which is so the same with and without it.
         whole = DescribingDense(network) if run.settings.words_weight else network
         task = _task(run.settings, training, validation)
         plan = _plan(run.settings, task.steps_per_epoch, whole)
-        optimiser = _optimiser(whole, network.features, run.settings.optimiser)
+        optimiser = _optimiser(whole, network.features, run.settings)
         fit(whole, task, optimiser, plan, run.folder / name, digest=run.digest, show=run.show)
     return network.eval()
 
 
-def _from_imagenet(settings: DenseSettings) -> dense.DenseLite0:
-    network = dense.build()
-    load_features(network.features)
-    if settings.hold_early_layers:
-        hold_early_layers(network.features)
+def _starting_network(settings: DenseSettings) -> dense.DenseLite0 | dense.DenseTileNet:
+    """Make the network as training finds it: with ImageNet features, or all of it random."""
+    network = dense.ARCHITECTURES[settings.architecture]()
+    if isinstance(network.features, Lite0):
+        load_features(network.features)
+        if settings.hold_early_layers:
+            hold_early_layers(network.features)
     return zoo.channels_last(network)
 
 
 def _optimiser(
-    network: nn.Module, features_of: nn.Module, settings: OptimiserSettings
+    network: nn.Module, features_of: nn.Module, settings: DenseSettings
 ) -> torch.optim.AdamW:
+    """Let features that know something already learn more slowly than what is new."""
     known = {id(parameter) for parameter in features_of.parameters()}
     features = [p for p in features_of.parameters() if p.requires_grad]
     head = [p for p in network.parameters() if id(p) not in known]
-    rate = settings.learning_rate
+    rate = settings.optimiser.learning_rate
+    factor = settings.optimiser.features_factor if settings.is_from_imagenet else 1.0
     groups: list[dict[str, Any]] = [
-        {"params": features, "lr": rate * settings.features_factor},
+        {"params": features, "lr": rate * factor},
         {"params": head, "lr": rate},
     ]
-    return torch.optim.AdamW(groups, weight_decay=settings.weight_decay)
+    return torch.optim.AdamW(groups, weight_decay=settings.optimiser.weight_decay)
 
 
 def _plan(settings: DenseSettings, steps_per_epoch: int, network: nn.Module) -> Plan:

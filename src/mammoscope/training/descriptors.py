@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from mammoscope.core.records import Finding
 from mammoscope.core.vocabulary import Assessment
-from mammoscope.models.dense import WIDE, DenseLite0
+from mammoscope.models.dense import WIDE, Dense
 
 SHAPES = ("ROUND", "OVAL", "LOBULATED", "IRREGULAR", "ARCHITECTURAL_DISTORTION")
 MARGINS = ("CIRCUMSCRIBED", "OBSCURED", "MICROLOBULATED", "ILL_DEFINED", "SPICULATED")
@@ -47,7 +47,7 @@ def described(finding: Finding) -> list[float]:
 class DescribingDense(nn.Module):
     """A dense network that is trained to say a mass's words too; `network` is what is kept."""
 
-    def __init__(self, network: DenseLite0) -> None:
+    def __init__(self, network: Dense) -> None:
         super().__init__()
         self.network = network
         self.words = nn.Conv2d(WIDE, len(WORDS), 1)
@@ -55,7 +55,7 @@ class DescribingDense(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Return (batch, 2 + words, rows / 8, columns / 8): the network's logits, then the words'.
 
-        `x` is as `DenseLite0.forward` takes it.
+        `x` is as `Dense.forward` takes it.
         """
         levels = self.network.levels(x)
         nature = self.network.nature(levels)

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from mammoscope.core.contract import InputSpec
+from mammoscope.models.dense import ARCHITECTURES, DenseLite0
 from mammoscope.models.facts import VALUE_RANGES
 from mammoscope.models.heads import head_of
 from mammoscope.training import optimisers
@@ -69,7 +70,8 @@ class InputSettings:
 class OptimiserSettings:
     """AdamW with a short warm-up and a cosine to zero.
 
-    `features_factor` multiplies the learning rate of the ImageNet features.
+    `features_factor` multiplies the learning rate of ImageNet features; a network that starts from
+    random weights learns with the full rate everywhere.
     """
 
     learning_rate: float = 1e-3
@@ -83,17 +85,21 @@ class OptimiserSettings:
 class DenseSettings:
     """A run of a dense network on whole scans.
 
-    `folds` networks are trained besides the final one, each measured on the patients that it did
-    not see; 0 leaves the figures out. `false_positives_per_scan` fixes the threshold on those.
-    `precision` is that of training alone; figures are measured in float32. `foreign` is an archive
-    that is never trained on, to measure the final network. `words_weight` is the weight of what
-    radiologists said of a mass, learnt beside its pathology (0: not at all);
-    `hold_early_layers` leaves the stem and the first two stages as ImageNet left them.
+    `architecture` is ``lite0-dense``, which starts from ImageNet features, or ``tilenet-dense``,
+    which starts from random weights. `folds` networks are trained besides the final one, each
+    measured on the patients that it did not see; 0 leaves the figures out.
+    `false_positives_per_scan` fixes the threshold on those. `precision` is that of training alone;
+    figures are measured in float32. `foreign` is an archive that is never trained on, to measure
+    the final network. `words_weight` is the weight of what radiologists said of a mass, learnt
+    beside its pathology (0: not at all);
+    `hold_early_layers` leaves the stem and the first two stages as ImageNet left them; it does not
+    apply to a network that starts from random weights.
     """
 
     name: str
     archive: ArchiveSettings
     task: str = "dense"
+    architecture: str = "lite0-dense"
     version: str = "1"
     seed: int = 0
     folds: int = 5
@@ -109,6 +115,25 @@ class DenseSettings:
     optimiser: OptimiserSettings = field(default_factory=OptimiserSettings)
     augmentation: Augmentation = field(default_factory=Augmentation)
     average: AverageSettings = field(default_factory=AverageSettings)
+
+    def __post_init__(self) -> None:
+        if self.architecture not in ARCHITECTURES:
+            raise ValueError(
+                f"architecture must be a network that is trained on whole scans, "
+                f"{_either(ARCHITECTURES)}, not {self.architecture!r}"
+            )
+        # Batch norm has to find a spread: a smaller view is a single place at stride 32.
+        views = self.augmentation
+        if not self.is_from_imagenet and views.rows * views.columns <= 32 * 32:
+            raise ValueError(
+                f"{self.architecture} is trained on views of more than 32 x 32 pixels, not of "
+                f"{views.rows} x {views.columns}"
+            )
+
+    @property
+    def is_from_imagenet(self) -> bool:
+        """Whether the network starts from ImageNet features, and not from random weights."""
+        return issubclass(ARCHITECTURES[self.architecture], DenseLite0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
