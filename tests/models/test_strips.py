@@ -14,7 +14,6 @@ from mammoscope.models.weights import load_model
 from mammoscope.models.whole_scan import answer
 from mammoscope.scans.prepare import Prepared
 
-LITE0 = REACHES["lite0-dense"]
 OUTPUT = OutputSpec(targets=("lesion", "malignant"), activation="sigmoid", stride_px=8)
 
 
@@ -40,7 +39,11 @@ SMALL = Reach(halo_px=12, multiple_px=4)
 @pytest.mark.parametrize(
     ("name", "grey", "far"),
     # A grey just above what a network subtracts, so that it sees something small and positive.
-    [("lite0-dense", 0.4490001, 457), ("tilenet-dense", 0.5000001, 276)],
+    [
+        ("lite0-dense", 0.4490001, 457),
+        ("lite0-local", 0.4490001, 544),
+        ("tilenet-dense", 0.5000001, 276),
+    ],
 )
 def test_the_network_looks_as_far_as_the_halo_and_no_farther(name, grey, far):
     # With equal positive weights no ReLU hides a path, and in double precision none vanishes.
@@ -97,10 +100,11 @@ def test_every_network_of_known_reach_is_divided(monkeypatch, name):
 def test_strips_of_the_shipped_kind_of_network_are_one_pass():
     # Fresh weights hardly let anything through from afar, and a seam would not be seen.
     network = load_model("default").network
+    reach = REACHES[network.architecture]
     x = torch.rand((1, 1, 1600, 64), generator=torch.Generator().manual_seed(2))
     with torch.inference_mode():
         whole = network(x)
-        parts = answer_in_strips(network, x, 8, LITE0, most_px=64 * 1300)
+        parts = answer_in_strips(network, x, 8, reach, most_px=64 * 1400)
         seamed = answer_in_strips(network, x, 8, Reach(halo_px=32, multiple_px=32), 64 * 400)
     assert float((torch.sigmoid(parts) - torch.sigmoid(whole)).abs().max()) <= 1e-5
     # The same with too little round each strip shows, so that the comparison can fail.
@@ -125,7 +129,7 @@ def test_parts_of_any_image_are_one_pass_and_no_part_is_too_large(rows, columns,
 
 def test_a_scan_too_large_for_one_pass_is_answered_in_strips(monkeypatch):
     network = load_model("default").network
-    shape = (1536, 64)
+    shape = (1600, 64)
     prepared = Prepared(
         image=np.random.default_rng(0).random(shape, dtype=np.float32),
         breast=np.ones(shape, np.bool_),
@@ -138,11 +142,11 @@ def test_a_scan_too_large_for_one_pass_is_answered_in_strips(monkeypatch):
     whole = answer(network, OUTPUT, prepared)
     seen = []
     network.register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[2]))
-    monkeypatch.setattr(whole_scan, "MOST_PX", 64 * 1300)
-    monkeypatch.setattr(strips.answer_in_strips, "__defaults__", (64 * 1300,))
+    monkeypatch.setattr(whole_scan, "MOST_PX", 64 * 1400)
+    monkeypatch.setattr(strips.answer_in_strips, "__defaults__", (64 * 1400,))
     parts = answer(network, OUTPUT, prepared)
     assert len(seen) > 1
-    assert max(seen) <= 1300
+    assert max(seen) <= 1400
     np.testing.assert_allclose(parts.lesion, whole.lesion, rtol=0, atol=1e-5)
     np.testing.assert_allclose(parts.malignancy, whole.malignancy, rtol=0, atol=1e-5)
 

@@ -113,6 +113,7 @@ _PAPER = {
 FACTS: Mapping[str, NetworkFacts] = MappingProxyType(
     {
         "lite0-dense": NetworkFacts(kind="dense"),
+        "lite0-local": NetworkFacts(kind="dense"),
         "tilenet-dense": NetworkFacts(kind="dense"),
         **{
             name: replace(facts, source=f"Scuccimarra 2018, {name}")

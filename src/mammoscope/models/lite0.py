@@ -117,15 +117,15 @@ class Block(nn.Module):
 
 
 class Lite0(nn.Module):
-    """Features of a grey scan at strides 8, 16 and 32.
+    """Features of a grey scan, or of `channels` = 3 pictures made of it, at strides 8, 16 and 32.
 
-    The stem takes one channel; `load_imagenet` sums its three colour kernels, which is the same as
+    With one channel `load_imagenet` sums the stem's three colour kernels, which is the same as
     showing the network three equal channels.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, channels: int = 1) -> None:
         super().__init__()
-        self.conv_stem = SameConv(1, STEM_CHANNELS, 3, 2, 1)
+        self.conv_stem = SameConv(channels, STEM_CHANNELS, 3, 2, 1)
         self.bn_stem = _normal(STEM_CHANNELS)
         incoming, stages = STEM_CHANNELS, []
         for stage in STAGES:
@@ -137,7 +137,7 @@ class Lite0(nn.Module):
         self.stages = nn.ModuleList(stages)
 
     def forward(self, x: Tensor) -> list[Tensor]:
-        """Return the features at strides 8, 16 and 32 of a batch (batch, 1, rows, columns)."""
+        """Return the features at strides 8, 16 and 32 of (batch, channels, rows, columns)."""
         x = _bent(_normed(self.conv_stem, self.bn_stem, x))
         features = []
         for index, stage in enumerate(self.stages):
@@ -154,7 +154,9 @@ class Lite0(nn.Module):
         KeyError, RuntimeError
             When names or shapes are not those of EfficientNet-lite0.
         """
-        names = {"conv_stem.weight": tensors["_conv_stem.weight"].sum(dim=1, keepdim=True)}
+        stem = tensors["_conv_stem.weight"]
+        grey = self.conv_stem.in_channels == 1
+        names = {"conv_stem.weight": stem.sum(dim=1, keepdim=True) if grey else stem}
         names |= {f"bn_stem.{key}": tensors[f"_bn0.{key}"] for key in self.bn_stem.state_dict()}
         position = 0
         for index, stage in enumerate(STAGES):

@@ -24,6 +24,7 @@ NETWORKS = Registry(
     MappingProxyType(
         {
             "lite0-dense": "mammoscope.models.dense:build",
+            "lite0-local": "mammoscope.models.dense:build_local",
             "tilenet-dense": "mammoscope.models.dense:build_tilenet",
             "1.0.0.28": f"{_SINGLE}:NET_1_0_0_35",
             "1.0.0.28.2": f"{_SINGLE}:NET_1_0_0_35",

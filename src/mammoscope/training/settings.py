@@ -85,15 +85,14 @@ class OptimiserSettings:
 class DenseSettings:
     """A run of a dense network on whole scans.
 
-    `architecture` is ``lite0-dense``, which starts from ImageNet features, or ``tilenet-dense``,
-    which starts from random weights. `folds` networks are trained besides the final one, each
-    measured on the patients that it did not see; 0 leaves the figures out.
+    `architecture` is ``lite0-dense`` or ``lite0-local``, which start from ImageNet features, or
+    ``tilenet-dense``, which starts from random weights. `folds` networks are trained besides the
+    final one, each measured on the patients that it did not see; 0 leaves the figures out.
     `false_positives_per_scan` fixes the threshold on those. `precision` is that of training alone;
     figures are measured in float32. `foreign` is an archive that is never trained on, to measure
     the final network. `words_weight` is the weight of what radiologists said of a mass, learnt
-    beside its pathology (0: not at all);
-    `hold_early_layers` leaves the stem and the first two stages as ImageNet left them; it does not
-    apply to a network that starts from random weights.
+    beside its pathology (0: not at all); `hold_early_layers` leaves the stem and the first two
+    stages as ImageNet left them (both of no effect on a network from random weights).
     """
 
     name: str
