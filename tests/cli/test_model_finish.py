@@ -36,9 +36,16 @@ def index_at(path, content):
 def test_a_run_is_finished_and_its_files_named(run, calls, tmp_path):
     ended = run("model", "finish", tmp_path, "--config", tmp_path / "c.toml")
     assert (ended.code, ended.err) == (0, "")
-    assert calls == [(tmp_path, "x", None)]
+    assert calls == [(tmp_path, "x", ())]
     assert str(tmp_path / "model.safetensors") in ended.out
     assert str(tmp_path / "model.md") in ended.out
+
+
+def test_several_tables_go_onto_one_card(run, calls, tmp_path):
+    one, other = tmp_path / "one.csv", tmp_path / "other.csv"
+    tables = ("--ablation", one, "--ablation", other)
+    assert run("model", "finish", tmp_path, "--config", tmp_path / "c.toml", *tables).code == 0
+    assert calls == [(tmp_path, "x", [one, other])]
 
 
 def test_an_index_of_the_same_weights_takes_their_new_digest(run, calls, tmp_path):

@@ -187,6 +187,13 @@ def test_several_operating_points_come_back_as_they_were_written():
     assert ModelContract.from_json(several.to_json()) == several
 
 
+def test_a_contract_of_before_scans_were_turned_over_is_read_as_answering_once():
+    def as_of_old(values):
+        assert values["output"].pop("also_upside_down") is False
+
+    assert ModelContract.from_json(changed(make_contract(), as_of_old)) == make_contract()
+
+
 def test_a_contract_of_before_there_were_several_points_has_its_one():
     def as_of_old(values):
         del values["operating_points"]

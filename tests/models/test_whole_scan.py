@@ -1,5 +1,7 @@
 """A dense answer for a whole scan, and its peaks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -58,6 +60,40 @@ def test_nothing_is_answered_outside_the_breast():
 def test_an_answer_that_is_no_number_is_an_error():
     with pytest.raises(ContractError, match="not a finite number"):
         answer(Constant(float("nan")), OUTPUT, make_prepared())
+
+
+class Rows(torch.nn.Module):
+    """Answers with the number of the row, as a network that prefers one end would."""
+
+    def forward(self, x):
+        rows = torch.arange(x.shape[2] // 8, dtype=torch.float32)[None, None, :, None]
+        return rows.expand(len(x), 2, -1, x.shape[3] // 8)
+
+
+class Brightness(torch.nn.Module):
+    """Answers with the mean grey of a place's pixels."""
+
+    def forward(self, x):
+        return torch.nn.functional.avg_pool2d(x, 8).expand(-1, 2, -1, -1)
+
+
+def test_upside_down_is_turned_back_and_averaged_as_scores():
+    found = answer(Rows(), replace(OUTPUT, also_upside_down=True), make_prepared())
+    rows = np.arange(8.0)
+    once = 1 / (1 + np.exp(-rows))
+    np.testing.assert_allclose(found.lesion[:, 0], (once + once[::-1]) / 2, rtol=1e-6)
+    np.testing.assert_allclose(found.malignancy[:, 0], (once + once[::-1]) / 2, rtol=1e-6)
+
+
+def test_upside_down_changes_nothing_for_a_network_without_preference():
+    image = np.random.default_rng(0).random((64, 64), dtype=np.float32)
+    prepared = replace(make_prepared(), image=image)
+    once, twice = (
+        answer(Brightness(), replace(OUTPUT, also_upside_down=both), prepared)
+        for both in (False, True)
+    )
+    np.testing.assert_allclose(twice.lesion, once.lesion, rtol=1e-6)
+    assert np.ptp(once.lesion[:, :4]) > 0.01
 
 
 def test_a_tile_model_is_refused():

@@ -112,7 +112,7 @@ def test_finishing_twice_gives_the_same_bytes(run_folder):
 def test_the_card_has_digest_patients_and_the_steps_tried(run_folder, tmp_path):
     table = tmp_path / "steps.csv"
     table.write_text("step,value\nother view,0.5\n")
-    path = finish(run_folder, SETTINGS, table)
+    path = finish(run_folder, SETTINGS, [table])
     card = path.with_name("model.md").read_text()
     assert load_model(path).digest in card
     assert "Patients in the split: 20" in card

@@ -12,7 +12,8 @@ def finish(
     run: Annotated[Path, typer.Argument(help="Folder of a finished run of a dense network.")],
     config: Annotated[Path, typer.Option(help="The run's settings (TOML).")],
     ablation: Annotated[
-        Path | None, typer.Option(help="Table of steps that were tried (CSV), for the card.")
+        list[Path] | None,
+        typer.Option(help="Table of steps that were tried (CSV), for the card; may be repeated."),
     ] = None,
     index: Annotated[
         Path | None,
@@ -34,7 +35,7 @@ def finish(
     if not isinstance(settings, DenseSettings):
         raise ConfigError(f"{config}: only runs of the task dense have operating points.")
     before = _digest(run / "model.safetensors")
-    path = put(run, settings, ablation)
+    path = put(run, settings, ablation or ())
     if index is not None:
         _restamp(index, before, _digest(path))
     print(f"Weights: {path}\nCard: {path.with_name('model.md')}")

@@ -55,11 +55,14 @@ class OutputSpec:
     targets : names of the output channels in order
     activation : "sigmoid" or "softmax"
     stride_px : input pixels for one output place; None for one answer a tile
+    also_upside_down : whether the answer is the mean of that for the scan as it is and of that for
+        the scan upside down, as each place's scores
     """
 
     targets: tuple[str, ...]
     activation: str
     stride_px: int | None = None
+    also_upside_down: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

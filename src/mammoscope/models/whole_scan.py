@@ -53,7 +53,9 @@ class PlacePeak:
 
 
 def answer(network: nn.Module, output: OutputSpec, prepared: Prepared) -> Answer:
-    """Pass a dense network over a prepared scan once, a very large one in strips.
+    """Pass a dense network over a prepared scan, a very large one in strips.
+
+    Once, or twice where the contract's answer is also that for the scan upside down.
 
     Raises
     ------
@@ -67,8 +69,11 @@ def answer(network: nn.Module, output: OutputSpec, prepared: Prepared) -> Answer
     network.eval()
     batch = torch.from_numpy(np.ascontiguousarray(prepared.image))[None, None]
     with torch.inference_mode():
-        logits = _logits(network, batch, output.stride_px)[0]
-        lesion, malignancy = (part.numpy() for part in torch.sigmoid(logits.float()))
+        scores = torch.sigmoid(_logits(network, batch, output.stride_px).float())
+        if output.also_upside_down:
+            turned = _logits(network, batch.flip(2), output.stride_px).float()
+            scores = (scores + torch.sigmoid(turned).flip(2)) / 2
+        lesion, malignancy = (part.numpy() for part in scores[0])
     if not np.isfinite(lesion).all():
         raise ContractError("the model's answer is not a finite number; its weights are damaged")
     return Answer(

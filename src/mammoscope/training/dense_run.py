@@ -14,7 +14,7 @@ from torch import nn
 from mammoscope.archives.open import open_archive
 from mammoscope.archives.splits import folds as assign_folds
 from mammoscope.archives.splits import split_digest
-from mammoscope.core.contract import InputSpec, OutputSpec
+from mammoscope.core.contract import OutputSpec
 from mammoscope.core.records import Scan
 from mammoscope.evaluation.calibrate import choose_threshold
 from mammoscope.evaluation.outcomes import ScanOutcome, outcome_from_json, outcome_to_json
@@ -38,13 +38,15 @@ from mammoscope.training.descriptors import DescribingDense
 from mammoscope.training.loop import Plan, fit
 from mammoscope.training.settings import DenseSettings
 
-OUTPUT = OutputSpec(targets=dense.TARGETS, activation="sigmoid", stride_px=dense.STRIDE_PX)
+OUTPUT = OutputSpec(
+    targets=dense.TARGETS, activation="sigmoid", stride_px=dense.STRIDE_PX, also_upside_down=True
+)
 
 Show = Callable[[int, str], AbstractContextManager[Callable[[str], None]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Run:
+class DenseRun:
     """What stays the same through a run."""
 
     settings: DenseSettings
@@ -68,17 +70,18 @@ def train_dense(settings: DenseSettings, digest: str, out: Path, show: Show) -> 
     Returns
     -------
     Path of the weight file. Beside it: the model's card ``model.md``, ``evaluation.json`` with the
-    cross-validated figures, ``foreign.json`` with those on the foreign archive, ``split.json``.
+    cross-validated figures, ``foreign.json`` with those on the foreign archive (and its outcomes,
+    ``foreign-outcomes.json``), ``split.json``.
     """
-    run = _Run(settings=settings, digest=digest, folder=out, show=show)
+    run = DenseRun(settings=settings, digest=digest, folder=out, show=show)
     spec = settings.input.spec()
     archive = open_archive(settings.archive.name, Path(settings.archive.folder))
-    samples = _prepare(archive.scans(), spec, run, "scans of the archive")
-    network = _trained(run, samples, "final")
-    fold_of = _folds(samples, settings)
-    outcomes = [o for k in range(settings.folds) for o in _fold_outcomes(run, samples, fold_of, k)]
+    samples = samples_of(archive.scans(), run, "scans of the archive")
+    network = trained(run, samples, "final")
+    fold_of = folds_by_patient(samples, settings)
+    outcomes = [o for k in range(settings.folds) for o in fold_outcomes(run, samples, fold_of, k)]
     own = _measured(outcomes, settings, out / "evaluation.json")
-    foreign = _foreign(run, network, spec, own.threshold)
+    foreign = _foreign(run, network, own.threshold)
     contract = finish_contract(settings, (spec, OUTPUT), own, foreign, split_digest(fold_of))
     write_atomic(out / "split.json", json.dumps(fold_of, indent=0, sort_keys=True) + "\n")
     path = out / "model.safetensors"
@@ -87,12 +90,13 @@ def train_dense(settings: DenseSettings, digest: str, out: Path, show: Show) -> 
     return path
 
 
-def _prepare(scans: Sequence[Scan], spec: InputSpec, run: _Run, title: str) -> list[DenseSample]:
+def samples_of(scans: Sequence[Scan], run: DenseRun, title: str) -> list[DenseSample]:
+    """Load and prepare scans as the run's network will see them."""
     with run.show(len(scans), title) as step:
-        return make_samples(scans, spec, lambda: step(""))
+        return make_samples(scans, run.settings.input.spec(), lambda: step(""))
 
 
-def _folds(samples: Sequence[DenseSample], settings: DenseSettings) -> dict[str, int]:
+def folds_by_patient(samples: Sequence[DenseSample], settings: DenseSettings) -> dict[str, int]:
     """Folds by patient, strata by the gravest pathology of the patient."""
     if settings.folds == 0:
         return {}
@@ -104,8 +108,8 @@ def _folds(samples: Sequence[DenseSample], settings: DenseSettings) -> dict[str,
     return assign_folds(worst, settings.folds, settings.seed)
 
 
-def _fold_outcomes(
-    run: _Run, samples: Sequence[DenseSample], fold_of: dict[str, int], fold: int
+def fold_outcomes(
+    run: DenseRun, samples: Sequence[DenseSample], fold_of: dict[str, int], fold: int
 ) -> list[ScanOutcome]:
     """Ask a fold's network about the patients it did not see; kept in the fold's folder."""
     stored = run.folder / f"fold-{fold}" / "outcomes.json"
@@ -115,11 +119,16 @@ def _fold_outcomes(
             return [outcome_from_json(row) for row in content["outcomes"]]
     apart = [s for s in samples if fold_of[s.scan.patient_id] == fold]
     rest = [s for s in samples if fold_of[s.scan.patient_id] != fold]
-    network = _trained(run, rest, f"fold-{fold}", apart)
+    network = trained(run, rest, f"fold-{fold}", apart)
     outcomes = [outcome_of(network, OUTPUT, sample) for sample in apart]
-    rows = [outcome_to_json(outcome) for outcome in outcomes]
-    write_atomic(stored, json.dumps({"settings": run.digest, "outcomes": rows}) + "\n")
+    store_outcomes(stored, outcomes, run.digest)
     return outcomes
+
+
+def store_outcomes(path: Path, outcomes: Sequence[ScanOutcome], digest: str) -> None:
+    """Write outcomes with the digest of the settings that they were made under."""
+    rows = [outcome_to_json(outcome) for outcome in outcomes]
+    write_atomic(path, json.dumps({"settings": digest, "outcomes": rows}) + "\n")
 
 
 def _task(
@@ -137,8 +146,8 @@ def _task(
     )
 
 
-def _trained(
-    run: _Run,
+def trained(
+    run: DenseRun,
     training: Sequence[DenseSample],
     name: str,
     validation: Sequence[DenseSample] = (),
@@ -209,16 +218,15 @@ def _measured(outcomes: list[ScanOutcome], settings: DenseSettings, path: Path) 
     return Measured(outcomes=outcomes, summary=summary, threshold=threshold)
 
 
-def _foreign(
-    run: _Run, network: nn.Module, spec: InputSpec, threshold: float | None
-) -> dict[str, Any]:
+def _foreign(run: DenseRun, network: nn.Module, threshold: float | None) -> dict[str, Any]:
     """Measure the final network on an archive that it was never trained on."""
     settings = run.settings.foreign
     if settings is None:
         return {}
     archive = open_archive(settings.name, Path(settings.folder))
-    samples = _prepare(archive.scans(), spec, run, f"scans of {settings.name}")
+    samples = samples_of(archive.scans(), run, f"scans of {settings.name}")
     outcomes = [outcome_of(network, OUTPUT, sample) for sample in samples]
+    store_outcomes(run.folder / "foreign-outcomes.json", outcomes, run.digest)
     summary = summarise(outcomes, seed=run.settings.seed, threshold=threshold)
     write_atomic(run.folder / "foreign.json", json.dumps(summary, indent=1, allow_nan=False) + "\n")
     return summary

@@ -24,14 +24,14 @@ from mammoscope.training.dense_contract import folds_of, operating_points
 from mammoscope.training.settings import DenseSettings
 
 
-def finish(run: Path, settings: DenseSettings, ablation: Path | None = None) -> Path:
+def finish(run: Path, settings: DenseSettings, ablation: Sequence[Path] = ()) -> Path:
     """Put the operating points of a run's folds into its weights, and write its card.
 
     Parameters
     ----------
     run : folder of a finished dense run
     settings : of the run
-    ablation : table of the steps that were tried (CSV), for the card
+    ablation : tables of the steps that were tried (CSV), for the card
 
     Returns
     -------
@@ -128,14 +128,14 @@ def summary_of(
 
 
 def facts_of(
-    run: Path, settings: DenseSettings, own: Mapping[str, Any], ablation: Path | None
+    run: Path, settings: DenseSettings, own: Mapping[str, Any], ablation: Sequence[Path]
 ) -> RunFacts:
     """Collect what a finished run left behind for its card, all but the weights' digest.
 
     Raises
     ------
     MissingFileError, CorruptFileError
-        When a file of the run, or the table, is missing or damaged.
+        When a file of the run, or a table, is missing or damaged.
     """
     split = _read_json(run / "split.json")
     foreign = run / "foreign.json"
@@ -147,7 +147,7 @@ def facts_of(
         foreign_name=f"{named.name}, never trained on" if named else "",
         patients=len(split),
         seconds=training_seconds(run, settings.folds),
-        ablation=() if ablation is None else _rows(ablation),
+        ablation=[row for table in ablation for row in _rows(table)],
     )
 
 

@@ -136,7 +136,7 @@ def train_settings(
     """
     keep_freed_memory()
     show = show_progress if team.leads else show_nothing
-    digest = _digest(settings)
+    digest = settings_digest(settings)
     if isinstance(settings, TileSettings):
         from mammoscope.training.tile_run import train_tiles
 
@@ -160,7 +160,7 @@ def is_failure_of_run(error: Exception) -> bool:
     return isinstance(error, BadValueError | ShapeError | torch.OutOfMemoryError)
 
 
-def _digest(settings: Any) -> str:
+def settings_digest(settings: Any) -> str:
     """Digest of settings: parts of a run that were made under others are told by it.
 
     What an alarm does is left out: a run that was stopped for one may be let go on.
