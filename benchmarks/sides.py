@@ -1,0 +1,86 @@
+"""Left against right: how far the other breast helps to tell a breast with a finding.
+
+Usage: python benchmarks/sides.py RUN [--resamples 1000]
+
+RUN is the folder of a finished dense run with outcomes of its foreign archive, mini-MIAS, where
+both breasts of every woman are there; nothing is trained or fitted. What is normal for a woman
+should show on her other breast too: so the other breast's score is taken off, whole or half, and
+the areas under the ROC curve are compared. Differences are paired, intervals over patients.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from scipy.special import logit
+
+from mammoscope.evaluation.intervals import Array, bootstrap
+from mammoscope.evaluation.outcomes import outcome_from_json
+from mammoscope.evaluation.roc import auc_statistic
+
+SHARES = (0.5, 1.0)
+NEAREST = 1e-3
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("run", type=Path)
+    parser.add_argument("--resamples", type=int, default=1000)
+    asked = parser.parse_args()
+    stored = json.loads((asked.run / "foreign-outcomes.json").read_text("utf-8"))
+    outcomes = [outcome_from_json(row) for row in stored["outcomes"]]
+    scores = {outcome.scan_id: lifted(outcome.score) for outcome in outcomes}
+    other = {}
+    for outcome in outcomes:
+        sides = [o for o in outcomes if o.patient_id == outcome.patient_id and o is not outcome]
+        other[outcome.scan_id] = max((scores[side.scan_id] for side in sides), default=None)
+    pairs = [o for o in outcomes if other[o.scan_id] is not None]
+    normal = {o.scan_id for o in pairs if o.has_finding is False}
+    questions = {
+        "any finding or none": {o.scan_id for o in pairs if o.has_finding},
+        "malignant or normal": {o.scan_id for o in pairs if o.is_malignant},
+    }
+    for question, ill in questions.items():
+        chosen = [o for o in pairs if o.scan_id in ill | normal]
+        patients = [o.patient_id for o in chosen]
+        labels = [o.scan_id in ill for o in chosen]
+        own = np.array([scores[o.scan_id] for o in chosen])
+        opposite = np.array([other[o.scan_id] for o in chosen])
+        print(f"{question}: {len(chosen)} scans of {len(set(patients))} patients")
+        print(f"  own score                     {measured(own, labels, patients, asked.resamples)}")
+        for share in SHARES:
+            told = own - share * opposite
+            figure = measured(told, labels, patients, asked.resamples)
+            away = measured(told, labels, patients, asked.resamples, less=own)
+            print(f"  less {share:g} of the other breast's  {figure}  difference {away}")
+
+
+def lifted(score: float) -> float:
+    """Return the logit of a score, kept away from the infinite ends."""
+    return float(logit(min(max(score, NEAREST), 1 - NEAREST)))
+
+
+def measured(
+    scores: Array,
+    labels: list[bool],
+    patients: list[str],
+    resamples: int,
+    less: Array | None = None,
+) -> str:
+    """Write the AUC of scores, or by how much it passes that of others."""
+    area = auc_statistic(scores, labels)
+    base = None if less is None else auc_statistic(less, labels)
+    figure = bootstrap(
+        area if base is None else lambda weights: area(weights) - base(weights),
+        patients,
+        resamples,
+        np.random.default_rng(0),
+    )
+    sign = "" if base is None else "+"
+    return f"{figure.value:{sign}.3f} ({figure.low:{sign}.3f} to {figure.high:{sign}.3f})"
+
+
+if __name__ == "__main__":
+    main()
