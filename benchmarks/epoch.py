@@ -53,7 +53,7 @@ from mammoscope.training.tile_task import Penalty, TileTask
 
 PAPER_TILES = 43_739
 DENSE_SIDE, DENSE_BATCH = 640, 2
-ANSWERS = {"lite0-dense": 2, "tilenet-dense": 2, "3.9.4.01": 1}
+ANSWERS = {"lite0-dense": 2, "lite0-local": 2, "tilenet-dense": 2, "3.9.4.01": 1}
 """Of the dense networks, at each place."""
 Step = tuple[nn.Module, Iterator[Tensor], int]
 """A network, the loss of one step after another, and how many tiles a step has."""

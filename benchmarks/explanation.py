@@ -5,8 +5,9 @@ Usage: python benchmarks/explanation.py CBIS_800_DIR [--scans N] [--steps N] [--
 Takes the first scan of every so-many-th patient and the shipped model, which was trained on these
 scans. A patch is 6 mm; away, it shows the scan blurred by 12 mm. The score is the highest lesion
 score within 10 mm of the scan's hottest place, which is what its first mark says, or with
-`--score scan` the highest of the whole scan, wherever it then lies. The heat map is set against a random order and against the blurred intensity
-(3 mm). Prints means and paired differences with 95 % intervals by patient, as JSON.
+`--score scan` the highest of the whole scan, wherever it then lies. The heat map is set against a
+random order and against the blurred intensity (3 mm). Prints means and paired differences with 95 %
+intervals by patient, as JSON.
 """
 
 import argparse

@@ -9,7 +9,7 @@ from mammoscope.models.onnx_run import OnnxNetwork
 
 # Networks that are one and the same are tried once.
 DISTINCT = sorted({place: name for name, place in sorted(zoo.NETWORKS.places.items())}.values())
-MULTIPLES = {"lite0-dense": 32, "tilenet-dense": 32, "3.9.4.01": 32}
+MULTIPLES = {"lite0-dense": 32, "lite0-local": 32, "tilenet-dense": 32, "3.9.4.01": 32}
 CLASSES = {"3.9.4.01": 1}
 
 
