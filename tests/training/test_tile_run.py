@@ -188,6 +188,16 @@ def test_figures_of_the_test_are_those_of_the_answers_by_hand(tmp_path, folder, 
     # Of 16 x 4 pairs: the hit positives beat 3 normals and tie with one; the missed one ties
     # with 3 normals and loses to one.
     assert got["auc"] == pytest.approx((15 * 3.5 + 1.5) / 64)
+    (curves,) = figures_in(tmp_path)["curves"].values()
+    assert (curves["n"], curves["n_positive"]) == (20, 16)
+    # Rows are the truth: three of four normals, fifteen of sixteen abnormal ones.
+    assert [point["confusion"] for point in curves["points"]] == [[[3, 1], [1, 15]]]
+
+
+def test_a_score_at_the_threshold_is_called_abnormal_in_training_and_after_alike():
+    shares = np.array([[0.5, 0.5], [0.75, 0.25]])
+    truth = np.array([1, 1])
+    assert tile_task.figures_of(shares, truth, 0.5)["recall"] == pytest.approx(0.5)
 
 
 def test_the_same_settings_give_the_same_weights_bit_for_bit(tmp_path, folder):

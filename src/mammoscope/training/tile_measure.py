@@ -9,6 +9,7 @@ from torch import nn
 from mammoscope.core.contract import InputSpec
 from mammoscope.core.vocabulary import Split
 from mammoscope.evaluation.intervals import Statistic, bootstrap, weighted_mean
+from mammoscope.evaluation.picture_points import HALF, curves_of
 from mammoscope.evaluation.roc import auc_statistic
 from mammoscope.models.heads import Head
 from mammoscope.tiles.audit.report import read_verdict, set_digest
@@ -27,6 +28,7 @@ def measure(
     Accuracy, baseline, recall, precision and AUC are of abnormal against normal, with the
     settings' threshold. With more than two classes ``class_accuracy`` and ``class_baseline`` are of
     the classes, and ``recall of X`` is the share of the tiles of X that are given that class.
+    ``curves`` has ROC and precision-recall for the page of the run.
     """
     rows: NDArray[np.intp] = tiles.rows_of(Split.TEST)
     truth = head.truth(tiles.table["label"].to_numpy()[rows])
@@ -50,6 +52,11 @@ def measure(
             **{name: int((truth == index).sum()) for index, name in enumerate(head.targets)},
         },
         "tiles": figures,
+        "curves": {
+            "tiles: truth 1 against 0": curves_of(
+                1 - shares[:, 0], truth > 0, tuple(dict.fromkeys((HALF, settings.threshold)))
+            )
+        },
     }
 
 
@@ -68,7 +75,7 @@ class _Measured:
     def abnormal(self, threshold: float) -> dict[str, Any]:
         """Figures of abnormal against normal."""
         scores, is_so = 1 - self._shares[:, 0], self._truth > 0
-        said = scores > threshold
+        said = scores >= threshold
         every = np.ones(len(is_so), dtype=np.bool_)
         return {
             "accuracy": self._share(said == is_so, every),

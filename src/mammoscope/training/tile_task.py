@@ -136,7 +136,7 @@ class TileTask:
         return StepResult(
             loss=entropy + penalty,
             parts=parts,
-            counts=Counts.of(scores > self._settings.threshold, batch.truth > 0),
+            counts=Counts.of(scores >= self._settings.threshold, batch.truth > 0),
             size=len(batch.truth),
         )
 
@@ -277,10 +277,10 @@ def figures_of(
     ----------
     shares : (tiles, classes), softmax
     truth : (tiles,), the classes
-    threshold : a tile is called abnormal when its score is above
+    threshold : a tile is called abnormal when its score is at least this
     """
     scores, is_so = 1 - shares[:, 0], truth > 0
-    said = scores > threshold
+    said = scores >= threshold
     hits = float((said & is_so).sum())
     own = shares[np.arange(len(truth)), truth]
     figures = {
