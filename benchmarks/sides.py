@@ -4,8 +4,9 @@ Usage: python benchmarks/sides.py RUN [--resamples 1000]
 
 RUN is the folder of a finished dense run with outcomes of its foreign archive, mini-MIAS, where
 both breasts of every woman are there; nothing is trained or fitted. What is normal for a woman
-should show on her other breast too: so the other breast's score is taken off, whole or half, and
-the areas under the ROC curve are compared. Differences are paired, intervals over patients.
+should show on her other breast too: so the other breast's score is taken off, half (as the product
+does it) or whole, and the areas under the ROC curve are compared. Differences are paired, intervals
+over patients.
 """
 
 import argparse
@@ -13,14 +14,11 @@ import json
 from pathlib import Path
 
 import numpy as np
-from scipy.special import logit
 
 from mammoscope.evaluation.intervals import Array, bootstrap
 from mammoscope.evaluation.outcomes import outcome_from_json
 from mammoscope.evaluation.roc import auc_statistic
-
-SHARES = (0.5, 1.0)
-NEAREST = 1e-3
+from mammoscope.evaluation.sides import SHARE, less_other_side, lifted
 
 
 def main() -> None:
@@ -31,12 +29,13 @@ def main() -> None:
     asked = parser.parse_args()
     stored = json.loads((asked.run / "foreign-outcomes.json").read_text("utf-8"))
     outcomes = [outcome_from_json(row) for row in stored["outcomes"]]
-    scores = {outcome.scan_id: lifted(outcome.score) for outcome in outcomes}
-    other = {}
+    scores = {outcome.scan_id: outcome.score for outcome in outcomes}
+    other: dict[str, float] = {}
     for outcome in outcomes:
         sides = [o for o in outcomes if o.patient_id == outcome.patient_id and o is not outcome]
-        other[outcome.scan_id] = max((scores[side.scan_id] for side in sides), default=None)
-    pairs = [o for o in outcomes if other[o.scan_id] is not None]
+        if sides:
+            other[outcome.scan_id] = max(scores[side.scan_id] for side in sides)
+    pairs = [o for o in outcomes if o.scan_id in other]
     normal = {o.scan_id for o in pairs if o.has_finding is False}
     questions = {
         "any finding or none": {o.scan_id for o in pairs if o.has_finding},
@@ -46,20 +45,18 @@ def main() -> None:
         chosen = [o for o in pairs if o.scan_id in ill | normal]
         patients = [o.patient_id for o in chosen]
         labels = [o.scan_id in ill for o in chosen]
-        own = np.array([scores[o.scan_id] for o in chosen])
-        opposite = np.array([other[o.scan_id] for o in chosen])
+        both = [(scores[o.scan_id], other[o.scan_id]) for o in chosen]
+        own = np.array([score for score, _ in both])
+        told = {
+            SHARE: np.array([less_other_side(score, opposite) for score, opposite in both]),
+            1.0: np.array([lifted(score) - lifted(opposite) for score, opposite in both]),
+        }
         print(f"{question}: {len(chosen)} scans of {len(set(patients))} patients")
         print(f"  own score                     {measured(own, labels, patients, asked.resamples)}")
-        for share in SHARES:
-            told = own - share * opposite
-            figure = measured(told, labels, patients, asked.resamples)
-            away = measured(told, labels, patients, asked.resamples, less=own)
+        for share, less in told.items():
+            figure = measured(less, labels, patients, asked.resamples)
+            away = measured(less, labels, patients, asked.resamples, less=own)
             print(f"  less {share:g} of the other breast's  {figure}  difference {away}")
-
-
-def lifted(score: float) -> float:
-    """Return the logit of a score, kept away from the infinite ends."""
-    return float(logit(min(max(score, NEAREST), 1 - NEAREST)))
 
 
 def measured(

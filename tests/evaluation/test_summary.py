@@ -153,6 +153,80 @@ def test_joining_is_named(make_cohort):
     assert summary["scans"]["joined_by"] == "each scan by itself"
 
 
+@pytest.fixture
+def make_woman(make_outcome, make_finding):
+    """A woman's scans: side -> (score, whether with a malignant finding); "?" is no known side."""
+
+    def make(patient, sides, exam=None):
+        exam = exam or patient
+        return [
+            make_outcome(
+                f"{exam}-{side}",
+                ((15, 15, score),),
+                (make_finding(f"{exam}-{side}"),) if ill else (),
+                patient_id=patient,
+                exam_id=exam,
+                breast_id=f"{exam}/{side}",
+            )
+            for side, (score, ill) in sides.items()
+        ]
+
+    return make
+
+
+AGAINST = ("auc_finding_against_other", "auc_malignant_normal_against_other")
+# The ill breast scores below the dense woman's, and above its own other breast.
+DENSE, ILL = {"L": (0.8, False), "R": (0.8, False)}, {"L": (0.7, True), "R": (0.2, False)}
+
+
+def test_a_breast_is_told_by_what_the_other_does_not_show(make_woman):
+    # By hand, in odds: ill 7/3 over the root of 1/4 is 4.67; dense 4 over the root of 4 is 2.
+    breasts = summarise(make_woman("a", DENSE) + make_woman("b", ILL), resamples=60)["breasts"]
+    assert breasts["auc_finding"]["value"] == pytest.approx(1 / 3)
+    for name in AGAINST:
+        assert breasts[name]["value"] == 1.0
+        assert (breasts[name]["n"], breasts[name]["n_patients"]) == (4, 2)
+
+
+def test_the_highest_scan_of_either_breast_is_what_counts(make_woman, make_outcome):
+    # A second view of the ill woman's right breast at 0.95: 7/3 over the root of 19 is 0.54.
+    second = make_outcome(
+        "b-R2", ((15, 15, 0.95),), (), patient_id="b", exam_id="b", breast_id="b/R"
+    )
+    outcomes = [*make_woman("a", DENSE), *make_woman("b", ILL), second]
+    breasts = summarise(outcomes, resamples=60)["breasts"]
+    assert [breasts[name]["value"] for name in AGAINST] == [0.0, 0.0]
+
+
+def test_a_breast_without_its_other_in_the_same_exam_is_left_out(make_woman):
+    lone = [
+        *make_woman("c", {"L": (0.99, False)}),
+        *make_woman("d", {"L": (0.99, False), "?": (0.1, False)}),
+        *make_woman("e", {"L": (0.99, False)}, exam="e1"),
+        *make_woman("e", {"R": (0.1, False)}, exam="e2"),
+    ]
+    both = make_woman("a", DENSE) + make_woman("b", ILL)
+    with_lone = summarise(both + lone, resamples=60)["breasts"]
+    without = summarise(both, resamples=60)["breasts"]
+    assert with_lone["auc_finding"]["n"] == 9
+    assert all(with_lone[name] == without[name] for name in AGAINST)
+
+
+def test_a_scan_of_unknown_side_does_not_come_between_two_known_ones(make_woman):
+    ill = make_woman("b", {**ILL, "?": (0.99, False)})
+    breasts = summarise(make_woman("a", DENSE) + ill, resamples=60)["breasts"]
+    assert all((breasts[name]["value"], breasts[name]["n"]) == (1.0, 4) for name in AGAINST)
+
+
+def test_without_both_classes_among_women_with_both_breasts_there_is_no_figure(make_woman):
+    lone = make_woman("b", {"L": (0.7, True)})
+    for outcomes in (lone, make_woman("a", DENSE), make_woman("a", DENSE) + lone):
+        summary = summarise(outcomes, resamples=60)
+        assert all(summary["breasts"][name] is None for name in AGAINST)
+        # A scan has no other side, and a patient has both.
+        assert not set(AGAINST) & (set(summary["scans"]) | set(summary["patients"]))
+
+
 def test_no_scan_is_refused_with_a_remedy():
     with pytest.raises(ArchiveError, match="name an archive"):
         summarise([])

@@ -1,5 +1,7 @@
 """Whole exams: scores, detections in millimetres, what goes wrong is said."""
 
+from math import exp
+
 import pytest
 
 from mammoscope.core.errors import ConfigError, CorruptFileError, SpacingError, SpacingMissingError
@@ -52,6 +54,43 @@ def test_breast_and_exam_scores_follow_the_scans(exam_folder, model):
     assert reading.malignancy == left.malignancy > right.malignancy
     # Slope 1 and intercept 0: the probability is the score.
     assert left.probability == pytest.approx(left.malignancy, abs=1e-6)
+
+
+def test_breasts_are_set_against_each_other_and_nothing_else_changes(exam_folder, model):
+    reading = read_folder(exam_folder, model)
+    left, right = reading.breasts
+    # The spot's odds are exp(2.2); a breast without a peak scores 0, which counts as 1 to 999.
+    assert right.score == 0
+    odds = [
+        breast.score_against_other / (1 - breast.score_against_other) for breast in (left, right)
+    ]
+    assert odds == pytest.approx([exp(2.2) * 999**0.5, 1 / 999 / exp(1.1)], rel=1e-3)
+    assert left.score_against_other > left.score
+    assert (reading.score, reading.malignancy) == (left.score, left.malignancy)
+
+
+def test_one_breast_alone_is_set_against_nothing(exam_folder, model):
+    for path in exam_folder.glob("R_*.png"):
+        path.unlink()
+    (breast,) = read_folder(exam_folder, model).breasts
+    assert breast.laterality == "L"
+    assert breast.score_against_other is None
+
+
+def test_a_scan_of_unknown_side_is_nobodys_other_breast(tmp_path, write_scan, model):
+    write_scan(tmp_path / "L_CC.png")
+    write_scan(tmp_path / "a.png", spots=())
+    reading = read_folder(tmp_path, model)
+    assert [breast.laterality for breast in reading.breasts] == ["L", None]
+    assert [breast.score_against_other for breast in reading.breasts] == [None, None]
+
+
+def test_a_broken_other_breast_is_none(exam_folder, model):
+    for path in exam_folder.glob("R_*.png"):
+        path.write_bytes(path.read_bytes()[:2000])
+    reading = read_folder(exam_folder, model)
+    assert len(reading.failures) == 2
+    assert reading.breasts[0].score_against_other is None
 
 
 def test_without_calibration_there_is_no_probability(exam_folder, uncalibrated):

@@ -108,10 +108,18 @@ def make_reading(make_scan):
             "scans": tuple(scans),
             "breasts": (
                 BreastReading(
-                    laterality=Laterality.LEFT, score=0.9, malignancy=0.54, probability=0.6
+                    laterality=Laterality.LEFT,
+                    score=0.9,
+                    malignancy=0.54,
+                    probability=0.6,
+                    score_against_other=0.8182,
                 ),
                 BreastReading(
-                    laterality=Laterality.RIGHT, score=0.8, malignancy=0.3, probability=0.4
+                    laterality=Laterality.RIGHT,
+                    score=0.8,
+                    malignancy=0.3,
+                    probability=0.4,
+                    score_against_other=0.5714,
                 ),
             ),
             "score": 0.9,

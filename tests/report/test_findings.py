@@ -32,6 +32,7 @@ def test_values_are_those_of_the_reading(make_reading):
         "score": 0.9,
         "malignancy": 0.54,
         "probability": 0.6,
+        "score_against_other": 0.8182,
     }
     detection = found["scans"][0]["detections"][0]
     assert detection["box_px"] == [65.0, 20.0, 20.0, 20.0]
@@ -40,6 +41,12 @@ def test_values_are_those_of_the_reading(make_reading):
     assert found["scans"][0]["spacing_source"] == "header"
     assert found["threshold"] == 0.42
     assert found["failures"] == {"x.dcm": "x.dcm: not a DICOM file."}
+
+
+def test_a_breast_without_another_has_null_against_it(make_reading):
+    (left, _) = make_reading().breasts
+    found = findings_json(make_reading(breasts=(replace(left, score_against_other=None),)))
+    assert found["exam"]["breasts"][0]["score_against_other"] is None
 
 
 def test_a_score_that_is_no_finite_number_is_null(make_reading):

@@ -171,6 +171,35 @@ def test_breasts_are_told_in_hanging_order(page_of):
     assert words.index("Right breast") < words.index("Left breast")
 
 
+AGAINST = "lesion score against the other breast"
+
+
+def test_breasts_are_told_against_each_other_with_a_sentence(page_of):
+    words = " ".join(" ".join(page_of()[1].words).split())
+    assert "0.80 lesion score; malignancy 0.30, calibrated 0.40" in words
+    assert f"{AGAINST.capitalize()} 0.57" in words
+    assert f"{AGAINST.capitalize()} 0.82" in words
+    assert f"The {AGAINST} falls where" in words
+
+
+def test_one_breast_is_told_without_another(page_of, make_reading, make_scan):
+    left = replace(make_reading().breasts[0], score_against_other=None)
+    text, page = page_of([make_scan("L", "CC"), make_scan("L", "MLO")], breasts=(left,))
+    assert "Left breast" in page.words
+    assert AGAINST not in " ".join(" ".join(page.words).split()).lower()
+    assert "None" not in text
+
+
+def test_a_breast_of_unknown_side_stands_without_another_beside_two_that_have(
+    page_of, make_reading
+):
+    left, right = make_reading().breasts
+    unknown = replace(left, laterality=None, score_against_other=None)
+    words = " ".join(" ".join(page_of(breasts=(left, right, unknown))[1].words).split())
+    assert words.count(AGAINST.capitalize()) == 2
+    assert words.count(f"The {AGAINST} falls where") == 1
+
+
 def test_what_is_no_number_is_a_dash(page_of, make_scan):
     text, page = page_of(score=float("nan"), probability=None)
     assert not re.search(r"\b(nan|inf|None)\b", " ".join(page.words))

@@ -105,12 +105,18 @@ class ScanReading:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BreastReading:
-    """Scores of one breast: `score` and `malignancy` raw, `probability` calibrated or None."""
+    """Scores of one breast: `score` and `malignancy` raw, `probability` calibrated or None.
+
+    `score_against_other` is `score` less half of the other breast's, in (0, 1), see
+    `mammoscope.evaluation.sides.less_other_side`; None where the exam has no scan of the other
+    breast, or the side is not known. No threshold of `score` holds for it.
+    """
 
     laterality: Laterality | None
     score: float
     malignancy: float
     probability: float | None
+    score_against_other: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """All figures of a model on an archive, as the sections of `evaluation.json`."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,11 @@ from mammoscope.evaluation.operating import called_back_section, operating_point
 from mammoscope.evaluation.outcomes import ScanOutcome
 from mammoscope.evaluation.pointing import pointing_game
 from mammoscope.evaluation.reliability import calibration_section
+from mammoscope.evaluation.sides import less_other_side
 from mammoscope.evaluation.strata import TOO_SMALL_RULE, strata_section
+
+UNKNOWN_SIDE = "/?"
+"""End of a breast's key where the archive does not say which breast it is (`core.records.Scan`)."""
 
 
 def summarise(
@@ -45,7 +50,8 @@ def summarise(
         The sections counts, scans, breasts, patients, froc, jafroc, pointing_game, calibration,
         operating_points, called_back, strata and strata_rule of `evaluation.json`; plain values
         that `json.dumps` takes with `allow_nan=False`. A figure is None where the archive has no
-        such cases.
+        such cases. Those of `breasts` that end in ``_against_other`` are of exams with both
+        breasts, each breast's score less half of the other's (`sides.less_other_side`).
 
     Raises
     ------
@@ -62,7 +68,8 @@ def summarise(
     return {
         "counts": _counts(outcomes),
         "scans": _level(outcomes, "scan_id", resamples, seed),
-        "breasts": _level(outcomes, "breast_id", resamples, seed),
+        "breasts": _level(outcomes, "breast_id", resamples, seed)
+        | _against_other(outcomes, resamples, seed),
         "patients": _level(outcomes, "patient_id", resamples, seed),
         "froc": froc_section(judged, resamples, seed) if judged.findings else None,
         "jafroc": jafroc_section(judged, resamples, seed) if judged.findings else None,
@@ -115,6 +122,34 @@ def _level(outcomes: Sequence[ScanOutcome], key: str, resamples: int, seed: int)
         "joined_by": joined_by,
         **{name: figure and figure.to_json() for name, figure in figures.items()},
     }
+
+
+def _against_other(outcomes: Sequence[ScanOutcome], resamples: int, seed: int) -> dict[str, Any]:
+    """Measure lesion scores of breasts against the other breast's, where the exam has both."""
+    given = _set_against_each_other(outcomes)
+    figures = {
+        "auc_finding_against_other": of_units.auc_finding(given, resamples, seed),
+        "auc_malignant_normal_against_other": of_units.auc_malignant_normal(
+            given, resamples, seed, by_malignancy=False
+        ),
+    }
+    return {name: figure and figure.to_json() for name, figure in figures.items()}
+
+
+def _set_against_each_other(outcomes: Sequence[ScanOutcome]) -> list[of_units.Unit]:
+    exams: dict[tuple[str, str], list[ScanOutcome]] = {}
+    for outcome in outcomes:
+        if not outcome.breast_id.endswith(UNKNOWN_SIDE):
+            exams.setdefault((outcome.patient_id, outcome.exam_id), []).append(outcome)
+    told: list[of_units.Unit] = []
+    for scans in exams.values():
+        breasts = of_units.units(scans, lambda outcome: outcome.breast_id)
+        if len(breasts) == 2:
+            told += [
+                replace(own, score=less_other_side(own.score, other.score))
+                for own, other in (breasts, breasts[::-1])
+            ]
+    return told
 
 
 def _pointing(outcomes: Sequence[ScanOutcome], resamples: int, seed: int) -> dict[str, Any] | None:

@@ -1,6 +1,7 @@
 """Whole exams: files to scores, heat maps and detections of scans, breasts and the exam."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from mammoscope.core.errors import (
 from mammoscope.core.reading import BreastReading, DomainStatement, ExamReading, ScanReading
 from mammoscope.core.records import Spacing
 from mammoscope.core.vocabulary import Laterality
+from mammoscope.evaluation.sides import less_other_side
 from mammoscope.models.weights import Model, load_model
 from mammoscope.models.whole_scan import answer, find_peaks, scan_malignancy, scan_score
 from mammoscope.read.candidates import detections, probability_of
@@ -35,7 +37,8 @@ def read_exam(exam: ExamInput | str | Path, model: Model | str | Path = "default
     """Read an exam: every scan in one pass, then its breasts and the exam.
 
     A breast's lesion score is the highest of its scans', its malignancy their mean; the exam's are
-    those of its worse breast. Scans that cannot be read are named in `failures`.
+    those of its worse breast, whatever the breasts score against each other. Scans that cannot be
+    read are named in `failures`.
 
     Parameters
     ----------
@@ -141,20 +144,35 @@ def _only_exam(path: Path) -> ExamInput:
 
 
 def _breasts(scans: list[ScanReading], model: Model) -> tuple[BreastReading, ...]:
-    sides = [side for side in (*Laterality, None) if any(s.laterality == side for s in scans)]
+    views = {side: [s for s in scans if s.laterality == side] for side in (*Laterality, None)}
+    highest = {side: max(s.score for s in own) for side, own in views.items() if own}
     breasts = []
-    for side in sides:
-        own = [scan for scan in scans if scan.laterality == side]
+    for side, score in highest.items():
+        own = views[side]
         malignancy = float(np.mean([scan.malignancy for scan in own]))
         breasts.append(
             BreastReading(
                 laterality=side,
-                score=max(scan.score for scan in own),
+                score=score,
                 malignancy=malignancy,
                 probability=probability_of(malignancy, model.contract.breast_calibration),
+                score_against_other=_against_other(side, highest),
             )
         )
     return tuple(breasts)
+
+
+def _against_other(
+    side: Laterality | None, highest: Mapping[Laterality | None, float]
+) -> float | None:
+    """Set a breast's score against the other's; None where either side is not known or not there.
+
+    Scans of unknown side may be of this very breast, so they are never the other one.
+    """
+    if side is None:
+        return None
+    other = highest.get(Laterality.LEFT if side is Laterality.RIGHT else Laterality.RIGHT)
+    return None if other is None else less_other_side(highest[side], other)
 
 
 def read_loaded(

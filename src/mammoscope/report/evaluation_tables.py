@@ -11,6 +11,9 @@ WORDS = {
     "auc_malignant": "AUC, malignant against benign",
     "auc_malignant_normal": "AUC, malignant against none, by lesion score",
     "auc_malignant_normal_by_malignancy": "AUC, malignant against none, by malignancy",
+    "auc_finding_against_other": "AUC, any finding against none, against the other breast",
+    "auc_malignant_normal_against_other": "AUC, malignant against none, by lesion score "
+    "against the other breast",
     "majority": "accuracy of calling every one what most are",
     "majority_baseline": "accuracy of calling every one what most are",
     "class_baseline": "accuracy of calling every one the commonest class",

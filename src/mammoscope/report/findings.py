@@ -15,7 +15,8 @@ def findings_json(reading: ExamReading) -> dict[str, Any]:
     """Return a reading as plain values that `json.dumps` takes.
 
     Boxes are (top, left, height, width) in pixels of the scan's file; scores lie in [0, 1];
-    probabilities are null where the model was not calibrated, and so is what is no finite number.
+    probabilities are null where the model was not calibrated, `score_against_other` is where there
+    is no other breast, and so is what is no finite number.
     """
     contract = reading.contract
     point = contract.operating_point
@@ -36,6 +37,7 @@ def findings_json(reading: ExamReading) -> dict[str, Any]:
                     "score": _score(breast.score),
                     "malignancy": _score(breast.malignancy),
                     "probability": _score(breast.probability),
+                    "score_against_other": _score(breast.score_against_other),
                 }
                 for breast in reading.breasts
             ],

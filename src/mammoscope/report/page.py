@@ -185,6 +185,7 @@ def _breasts(reading: ExamReading) -> list[dict[str, str]]:
             "score": _two(breast.score),
             "malignancy": _two(breast.malignancy),
             "probability": _two(breast.probability),
+            "against_other": _two(breast.score_against_other),
         }
         for breast in sorted(reading.breasts, key=lambda breast: order.index(breast.laterality))
     ]

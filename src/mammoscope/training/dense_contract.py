@@ -160,4 +160,7 @@ def _named(where: str, summary: Mapping[str, Any]) -> dict[str, Mapping[str, Any
         chosen[f"AUC malignant or benign, by {unit}"] = summary[level]["auc_malignant"]
         chosen[f"AUC any finding or none, by {unit}"] = summary[level]["auc_finding"]
         chosen[f"AUC malignant or normal, by {unit}"] = summary[level]["auc_malignant_normal"]
+    # Summaries that were stored before this figure was measured lack it.
+    against = summary["breasts"].get("auc_finding_against_other")
+    chosen["AUC any finding or none, by breast, against the other breast"] = against
     return {f"{where}: {name}": figure for name, figure in chosen.items() if figure is not None}
