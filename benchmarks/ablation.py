@@ -1,6 +1,6 @@
 """What a choice in dense training gives, on scans that no network saw: docs/training/ablation.md.
 
-Usage: python benchmarks/ablation.py train OUT --folds 0 1 [KEY=VALUE ...]
+Usage: python benchmarks/ablation.py train OUT [KEY=VALUE ...] --folds 0 1
        python benchmarks/ablation.py once RUN OUT
        python benchmarks/ablation.py table --csv FILE NAME=BASE_RUN=RUN=DECISION ...
 
