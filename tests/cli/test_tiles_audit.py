@@ -153,7 +153,7 @@ def test_a_set_may_be_named_by_a_file_url(run, set_folder):
 def test_the_audit_of_a_set_at_a_url_is_kept_there_and_in_the_copy(
     run, set_folder, tmp_path, monkeypatch
 ):
-    memory = pytest.importorskip("fsspec").filesystem("memory")
+    memory = pytest.importorskip("fsspec", reason="extra `cluster`: no URLs").filesystem("memory")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     publish(set_folder, "memory://audited/set", PROVENANCE)
     try:

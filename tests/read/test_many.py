@@ -291,7 +291,7 @@ def test_an_exam_that_kills_every_process_is_named_in_the_end(
 def cluster(made):
     """Two processes of Dask on this machine that have the module of reports."""
     distributed = pytest.importorskip("distributed", reason="Dask is not installed")
-    dask = pytest.importorskip("dask")
+    dask = pytest.importorskip("dask", reason="Dask is not installed")
     # By itself a local cluster gives up a worker that its keeper starts anew.
     lasting = dask.config.set({"distributed.deploy.lost-worker-timeout": "10h"})
     with warnings.catch_warnings(), lasting:

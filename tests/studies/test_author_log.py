@@ -58,7 +58,7 @@ def test_a_cell_that_is_no_number_is_refused_naming_the_row(tmp_path):
 
 
 def test_a_workbook_that_is_none_is_refused_by_name(tmp_path):
-    pytest.importorskip("python_calamine")
+    pytest.importorskip("python_calamine", reason="extra `excel`")
     (tmp_path / "model_notes.xlsx").write_bytes(b"PK not a workbook")
     with pytest.raises(CorruptFileError, match=r"model_notes\.xlsx: cannot be read"):
         read_author_log(tmp_path)
@@ -73,7 +73,7 @@ def test_a_summary_alone_cannot_contradict_a_stage_of_the_log_it_does_not_hold(t
 
 @pytest.mark.real
 def test_the_authors_files_hold_the_rows_that_their_description_counts(author):
-    pytest.importorskip("python_calamine")
+    pytest.importorskip("python_calamine", reason="extra `excel`")
     log = read_author_log(author)
     # A1:Z89 is a heading and 88 rows; the csv has 19 runs, the grid 24 points, the k-NN 15 rows.
     assert (len(log.runs), len(log.summary), len(log.grid), len(log.neighbours)) == (88, 19, 24, 15)
@@ -82,14 +82,14 @@ def test_the_authors_files_hold_the_rows_that_their_description_counts(author):
 
 @pytest.mark.real
 def test_every_mixup_that_is_a_figure_of_the_log_is_found_in_it(author):
-    pytest.importorskip("python_calamine")
+    pytest.importorskip("python_calamine", reason="extra `excel`")
     log = read_author_log(author)
     assert {check(one, log) for one in MIXUPS if one.looks} == {CONFIRMED}
 
 
 @pytest.mark.real
 def test_the_packaged_nearest_neighbours_are_those_of_the_authors_sheet(author):
-    pytest.importorskip("python_calamine")
+    pytest.importorskip("python_calamine", reason="extra `excel`")
     from mammoscope.studies.neighbours import PUBLISHED
 
     rows = [

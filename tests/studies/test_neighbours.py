@@ -13,7 +13,7 @@ from mammoscope.studies.neighbours import (
     done_right,
 )
 
-pytest.importorskip("sklearn")
+pytest.importorskip("sklearn", reason="extra `studies`")
 
 
 def _described(features, truth, patients):
